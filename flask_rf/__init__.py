@@ -1,0 +1,58 @@
+"""Laravel's production comforts for Flask.
+
+Names load on first use (PEP 562): importing the package loads neither redis nor
+gevent, so that a gunicorn worker can still patch before ssl is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .broadcast import Broadcast as Broadcast
+    from .compression import Compress as Compress
+    from .cors import CORS as CORS
+    from .cors import cross_origin as cross_origin
+    from .errors import BroadcastError as BroadcastError
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import RFError as RFError
+    from .errors import SetupError as SetupError
+    from .extension import RF as RF
+    from .health import Health as Health
+    from .ratelimit import Limiter as Limiter
+    from .request_id import current_request_id as current_request_id
+    from .request_id import RequestID as RequestID
+    from .request_id import RequestIDFilter as RequestIDFilter
+
+_HOMES = {
+    "Broadcast": "broadcast",
+    "BroadcastError": "errors",
+    "CORS": "cors",
+    "Compress": "compression",
+    "ConfigurationError": "errors",
+    "Health": "health",
+    "Limiter": "ratelimit",
+    "RF": "extension",
+    "RFError": "errors",
+    "RequestID": "request_id",
+    "RequestIDFilter": "request_id",
+    "SetupError": "errors",
+    "cross_origin": "cors",
+    "current_request_id": "request_id",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,45 @@
+"""``flask rf …``: commands that explain what an app is set up to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from .settings import Hidden
+from .settings import Resolved
+from .settings import resolved_settings
+
+rf = AppGroup("rf", help="Explain and operate flask_rf.")
+
+
+@rf.command("config")
+def config() -> None:
+    """Print every setting, its value and where it came from."""
+    settings = resolved_settings(current_app._get_current_object())  # type: ignore[attr-defined]
+    if not settings:
+        raise click.ClickException("flask_rf is not set up on this app; add RF(app)")
+    _print_table(
+        ("SETTING", "VALUE", "FROM"),
+        [(key, _shown(found), found.source) for key, found in sorted(settings.items())],
+    )
+
+
+def _shown(found: Resolved) -> str:
+    if found.value is None:
+        return "-"
+    value = Hidden() if found.setting.secret else found.value
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "-"
+    return str(value) if isinstance(value, (str, bool, int, float)) else repr(value)
+
+
+def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head) - 1)]
+    for index, row in enumerate(table):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        line = "  ".join([*cells, row[-1]])
+        click.secho(line, bold=index == 0)

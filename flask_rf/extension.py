@@ -1,0 +1,92 @@
+"""RF: every feature at once, one field each, in the order of the request."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import TypeVar
+
+from flask import Flask
+
+from .broadcast import Broadcast
+from .compression import Compress
+from .cors import CORS
+from .errors import SetupError
+from .health import Health
+from .ratelimit import Limiter
+from .recipe import Recipe
+from .request_id import RequestID
+
+R = TypeVar("R", bound=Recipe[Any])
+
+
+class _Default:
+    """Marks a feature that was not mentioned, where None means left out."""
+
+
+_DEFAULT: Any = _Default()
+
+
+class RF:
+    """Set up flask_rf's features on an app.
+
+    Each argument takes a feature with options of your own, or None to leave it out::
+
+        rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
+
+    :param app: the app to set up at once, else call :meth:`init_app`.
+    :raises SetupError: the app is set up already.
+    :raises ConfigurationError: a setting cannot be meant; the message names the mend.
+    """
+
+    request_id: RequestID
+    compress: Compress
+    cors: CORS
+    limiter: Limiter
+    health: Health
+    broadcast: Broadcast
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        request_id: RequestID | None = _DEFAULT,
+        compress: Compress | None = _DEFAULT,
+        cors: CORS | None = _DEFAULT,
+        limiter: Limiter | None = _DEFAULT,
+        health: Health | None = _DEFAULT,
+        broadcast: Broadcast | None = _DEFAULT,
+    ) -> None:
+        self._cors_mentioned = cors is not _DEFAULT
+        self._features: dict[str, Recipe[Any]] = {}
+        self._add("request_id", request_id, RequestID)
+        self._add("compress", compress, Compress)
+        self._add("cors", cors, CORS)
+        self._add("limiter", limiter, Limiter)
+        self._add("health", health, Health)
+        self._add("broadcast", broadcast, Broadcast)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set every feature up on ``app``."""
+        if "rf" in app.extensions:
+            raise SetupError(
+                f"RF is already set up on the app {app.name!r}: call RF(app) once, "
+                "or RF() and then rf.init_app(app)"
+            )
+        for name, feature in self._features.items():
+            if name == "cors" and not self._cors_mentioned and not CORS.configured(app):
+                continue
+            feature.init_app(app)
+        app.extensions["rf"] = self
+
+    def _add(self, name: str, given: R | None, kind: type[R]) -> None:
+        feature = kind() if given is _DEFAULT else given
+        if feature is not None:
+            self._features[name] = feature
+            setattr(self, name, feature)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).__annotations__:
+            raise SetupError(f"rf.{name} was left out: RF(…, {name}=None)")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

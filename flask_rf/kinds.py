@@ -1,0 +1,149 @@
+"""What a setting may be: each kind turns what was written into a value.
+
+A kind is a function that takes text (from the environment) or a Python value
+(from app.config or an argument) and returns the value, or raises ValueError whose
+message is the remedy, as the end of a sentence.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
+Kind = Callable[[Any], T]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+
+
+def boolean(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower()
+    if word in _TRUE | _FALSE:
+        return word in _TRUE
+    raise ValueError("write true or false")
+
+
+def text(raw: Any) -> str:
+    if isinstance(raw, str) and raw.strip():
+        return raw.strip()
+    raise ValueError("write some text")
+
+
+def anything(raw: Any) -> Any:
+    return raw
+
+
+def function(raw: Any) -> Callable[..., Any]:
+    if callable(raw):
+        return raw  # type: ignore[no-any-return]
+    raise ValueError("give a function, in app.config or as an argument")
+
+
+def whole(low: int = 0, high: int | None = None) -> Kind[int]:
+    """An integer from ``low`` to ``high``."""
+
+    def parse(raw: Any) -> int:
+        try:
+            number = int(raw) if isinstance(raw, (int, str)) and raw is not True else None
+        except ValueError:
+            number = None
+        if number is None or number < low or (high is not None and number > high):
+            raise ValueError(f"write a whole number {_range(low, high)}")
+        return number
+
+    return parse
+
+
+def number(low: float = 0, high: float | None = None) -> Kind[float]:
+    """A finite float from ``low`` to ``high``."""
+
+    def parse(raw: Any) -> float:
+        try:
+            value = float(raw) if isinstance(raw, (int, float, str)) else float("nan")
+        except ValueError:
+            value = float("nan")
+        if not (low <= value <= (float("1e300") if high is None else high)):
+            raise ValueError(f"write a number {_range(low, high)}")
+        return value
+
+    return parse
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of ``words``."""
+
+    def parse(raw: Any) -> str:
+        if isinstance(raw, str) and raw.strip().lower() in words:
+            return raw.strip().lower()
+        raise ValueError(f"write {_alternatives(words)}")
+
+    return parse
+
+
+def strings(raw: Any) -> tuple[str, ...]:
+    """A tuple of texts: a sequence, or text separated by commas."""
+    if isinstance(raw, str):
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    if isinstance(raw, Iterable) and not isinstance(raw, (Mapping, bytes)):
+        items = tuple(raw)
+        if all(isinstance(item, str) for item in items):
+            return items
+    raise ValueError("write a list of texts, separated by commas in the environment")
+
+
+def mapping(raw: Any) -> dict[str, Any]:
+    """A mapping, or a JSON object as text."""
+    try:
+        value = json.loads(raw) if isinstance(raw, str) else raw
+    except ValueError:
+        value = None
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise ValueError("write a mapping, as JSON in the environment")
+
+
+def networks(raw: Any) -> tuple[Network, ...]:
+    """IP networks or addresses, as :func:`strings`."""
+    parsed = []
+    for item in strings(raw):
+        try:
+            parsed.append(ipaddress.ip_network(item, strict=False))
+        except ValueError:
+            raise ValueError(f"{item!r} is no IP network; write one like 10.0.0.0/8") from None
+    return tuple(parsed)
+
+
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    """``kind``, or None."""
+    return lambda raw: None if raw is None else kind(raw)
+
+
+def either(*kinds: Kind[Any]) -> Kind[Any]:
+    """The first of ``kinds`` that takes the value; the last one's remedy if none does."""
+
+    def parse(raw: Any) -> Any:
+        for kind in kinds[:-1]:
+            try:
+                return kind(raw)
+            except ValueError:
+                continue
+        return kinds[-1](raw)
+
+    return parse
+
+
+def _range(low: float, high: float | None) -> str:
+    return f"of at least {low}" if high is None else f"from {low} to {high}"
+
+
+def _alternatives(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

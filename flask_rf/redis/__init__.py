@@ -1,0 +1,8 @@
+"""The only place that speaks Redis."""
+
+from .client import namespace
+from .client import redis_url
+from .client import RedisOptions
+from .client import RedisServer
+
+__all__ = ["RedisOptions", "RedisServer", "namespace", "redis_url"]

@@ -1,0 +1,188 @@
+"""A Redis as its URL names it: one server, a Sentinel's primary or a Cluster, with TLS or not."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+from typing import cast
+from typing import ClassVar
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+from urllib.parse import SplitResult
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from .. import kinds
+from ..errors import RedisUnavailable
+from ..settings import Options
+from ..settings import resolve
+from ..settings import setting
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: Begins every key after the app's prefix; raised when a key's layout changes.
+SCHEMA = 1
+
+_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "redis+cluster"}
+
+
+def redis_url(raw: Any) -> str:
+    """The kind of setting that holds a Redis URL."""
+    url = kinds.text(raw)
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in _SCHEMES and bool(parts.netloc or parts.path)
+        if parts.scheme in ("redis", "rediss"):
+            complete = complete and bool(parts.hostname) and (parts.port or 1) > 0
+        if parts.scheme == "redis+sentinel":
+            complete = complete and bool(parts.path.strip("/"))
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ValueError(
+            "write a URL like redis://localhost:6379/0, rediss://…, unix:///path, "
+            "redis+sentinel://host:26379/mymaster/0 or redis+cluster://host:7000"
+        )
+    return url
+
+
+@dataclass(frozen=True)
+class RedisOptions(Options):
+    prefix: ClassVar[str] = "REDIS_"
+
+    url: str | None = setting(
+        redis_url, doc="The Redis that makes the features distributed.", secret=True
+    )
+    max_connections: int = setting(
+        kinds.whole(1), 64, doc="Connections a process may hold in one pool."
+    )
+    connect_timeout: float = setting(
+        kinds.number(0.001), 0.5, doc="Seconds a connection attempt may take."
+    )
+    timeout: float = setting(kinds.number(0.001), 0.5, doc="Seconds a command may take.")
+    health_check_interval: float = setting(
+        kinds.number(0), 30.0, doc="Seconds an idle connection is trusted without a PING."
+    )
+
+
+@dataclass(frozen=True)
+class NamespaceOptions(Options):
+    prefix: ClassVar[str] = "RF_"
+
+    namespace: str = setting(
+        kinds.text, key="RF_PREFIX", derive=lambda app: app.name, doc="Begins every Redis key."
+    )
+
+
+def namespace(app: Flask) -> str:
+    """What begins every key of ``app``, schema version included: ``"shop:1"``.
+
+    The app's name stands in as it is, except for the characters that have a meaning
+    in key patterns and hash tags.
+    """
+    prefix = re.sub(r"[\s*?\[\]{}\\]", "_", resolve(app, NamespaceOptions).namespace)
+    return f"{prefix}:{SCHEMA}"
+
+
+class RedisServer:
+    """A Redis named by URL; its client is made on first use in each process.
+
+    :param url: as :func:`redis_url` accepts it.
+    :param options: time-outs and the pool's size.
+    :param overrides: keyword arguments of redis-py's connections.
+    """
+
+    def __init__(self, url: str, options: RedisOptions, **overrides: Any) -> None:
+        self.url = url
+        self._overrides = {
+            "max_connections": options.max_connections,
+            "socket_connect_timeout": options.connect_timeout,
+            "socket_timeout": options.timeout,
+            "health_check_interval": options.health_check_interval,
+            **overrides,
+        }
+        self._client: Redis | None = None
+        self._pid = 0
+
+    def __repr__(self) -> str:
+        return f"<RedisServer {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """The URL without its credentials, for messages and logs."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+    @property
+    def client(self) -> Redis:
+        """redis-py's client. It is never shared across a fork."""
+        if self._client is None or self._pid != os.getpid():
+            self._client, self._pid = _make_client(self.url, dict(self._overrides)), os.getpid()
+        return self._client
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        if self._client is not None and self._pid == os.getpid():
+            self._client.close()
+        self._client = None
+
+
+def unavailable(operation: str, error: Exception) -> RedisUnavailable:
+    """The error of ours that stands for one of redis-py's."""
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return RedisUnavailable(operation, reason)
+
+
+def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    # redis-py's own default, ten retries, holds a request for 3.5 s on a refused port.
+    arguments.setdefault("retry", Retry(NoBackoff(), 0))
+    parts = urlsplit(url)
+    if parts.scheme == "redis+sentinel":
+        return _sentinel_client(parts, arguments)
+    if parts.scheme == "redis+cluster":
+        return _cluster_client(parts, arguments)
+    return Redis.from_url(url, **arguments)
+
+
+def _sentinel_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
+    from redis.sentinel import Sentinel
+
+    service, _, database = parts.path.strip("/").partition("/")
+    timeouts = {k: v for k, v in arguments.items() if k.startswith("socket_")}
+    sentinel: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+    arguments.update(_credentials(parts), db=int(database or 0))
+    return cast("Redis", sentinel.master_for(service, **arguments))
+
+
+def _cluster_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
+    from redis.cluster import ClusterNode
+    from redis.cluster import RedisCluster
+
+    arguments.pop("retry")  # the cluster client's own retry follows moved slots
+    nodes = [ClusterNode(host, port) for host, port in _hosts(parts, 6379)]  # type: ignore[no-untyped-call]
+    arguments.update(_credentials(parts))
+    return cast("Redis", RedisCluster(startup_nodes=nodes, **arguments))
+
+
+def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+    hosts = []
+    for item in parts.netloc.rpartition("@")[2].split(","):
+        host, colon, port = item.rpartition(":")
+        hosts.append((host, int(port)) if colon else (item, default_port))
+    return hosts
+
+
+def _credentials(parts: SplitResult) -> dict[str, Any]:
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    found: dict[str, Any] = {"username": unquote(user) or None, "password": unquote(password)}
+    given = {key: value for key, value in found.items() if value}
+    return {**given, **dict(parse_qsl(parts.query))}

@@ -1,0 +1,192 @@
+"""One resolver for every setting: argument, app.config, environment, default.
+
+A feature declares its options as a frozen dataclass whose fields are made by
+:func:`setting`; :func:`resolve` fills one in for an app, records where each value
+came from (for ``flask rf config``) and refuses what cannot be meant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import ClassVar
+from typing import TypeVar
+
+from flask import Flask
+
+from .errors import ConfigurationError
+from .kinds import Kind
+
+_METADATA = "flask_rf"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One declared setting.
+
+    :param key: its name in app.config and in the environment.
+    :param kind: turns what was written into the value, or raises ValueError with the remedy.
+    :param default: the value when nothing is set; a function of the app when ``derived``.
+    :param doc: one line for people.
+    :param secret: never shown; may also be read from the file ``KEY_FILE`` names.
+    """
+
+    key: str
+    kind: Kind[Any]
+    default: Any
+    doc: str
+    secret: bool = False
+    derived: bool = False
+
+    def default_for(self, app: Flask) -> Any:
+        return self.default(app) if self.derived else self.default
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a setting came to for one app, and where from."""
+
+    setting: Setting
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of a feature's options; ``prefix`` begins the keys of its fields."""
+
+    prefix: ClassVar[str] = ""
+
+    @classmethod
+    def settings(cls) -> dict[str, Setting]:
+        """The declared settings by field name, keys filled in."""
+        return {
+            f.name: dataclasses.replace(
+                f.metadata[_METADATA],
+                key=f.metadata[_METADATA].key or f"{cls.prefix}{f.name}".upper(),
+            )
+            for f in dataclasses.fields(cls)
+            if _METADATA in f.metadata
+        }
+
+
+def setting(
+    kind: Kind[Any],
+    default: Any = None,
+    *,
+    doc: str,
+    key: str = "",
+    secret: bool = False,
+    derive: Callable[[Flask], Any] | None = None,
+) -> Any:
+    """Declare a field of an :class:`Options` class.
+
+    :param derive: computes the default from the app instead of ``default``.
+    """
+    declared = Setting(key, kind, derive or default, doc, secret, derive is not None)
+    return dataclasses.field(default=default, metadata={_METADATA: declared})
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+def resolve(app: Flask, options: type[O], given: Mapping[str, Any] | None = None) -> O:
+    """Fill in ``options`` for ``app``.
+
+    :param given: arguments by field name; they win over everything.
+    :raises ConfigurationError: a value cannot be meant, or a key is one typo away from a real one.
+    """
+    given = given or {}
+    declared = options.settings()
+    _refuse_typos(app, {s.key for s in declared.values()})
+    record: dict[str, Resolved] = app.extensions.setdefault("rf_settings", {})
+    values = {}
+    for name, declaration in declared.items():
+        resolved = _resolve_one(app, declaration, name, given)
+        record[declaration.key] = resolved
+        values[name] = resolved.value
+    return options(**values)
+
+
+def resolved_settings(app: Flask) -> dict[str, Resolved]:
+    """Every setting resolved for ``app`` so far, by key."""
+    return dict(app.extensions.get("rf_settings", {}))
+
+
+def check_keywords(owner: str, options: type[Options], given: Mapping[str, Any]) -> None:
+    """Raise TypeError for a keyword that is no field of ``options``, naming the likely one."""
+    known = options.settings()
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{owner}() has no option {name!r}{hint}")
+
+
+def _resolve_one(app: Flask, declaration: Setting, name: str, given: Mapping[str, Any]) -> Resolved:
+    key = declaration.key
+    if name in given:
+        return _accept(declaration, given[name], "argument", shown=name)
+    if key in app.config:
+        return _accept(declaration, app.config[key], "app.config")
+    if os.environ.get(key):
+        return _accept(declaration, os.environ[key], "environment")
+    path = os.environ.get(f"{key}_FILE")
+    if path:
+        return _accept(declaration, _read_file(f"{key}_FILE", path), f"file {path}")
+    return Resolved(declaration, declaration.default_for(app), "default")
+
+
+def _accept(declaration: Setting, raw: Any, source: str, shown: str = "") -> Resolved:
+    try:
+        return Resolved(declaration, declaration.kind(raw), source)
+    except ValueError as error:
+        value = Hidden() if declaration.secret else raw
+        remedy = str(error)
+        raise ConfigurationError(shown or declaration.key, value, remedy, source) from None
+
+
+def _read_file(key: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigurationError(
+            key, path, f"name a file this process can read; {reason.lower()}", "environment"
+        ) from None
+
+
+class Hidden:
+    """Stands for a secret wherever one would be printed."""
+
+    def __repr__(self) -> str:
+        return "(hidden)"
+
+
+def _refuse_typos(app: Flask, known: set[str]) -> None:
+    everything = known | set(app.extensions.get("rf_settings", {}))
+    for source, keys in (("app.config", list(app.config)), ("environment", list(os.environ))):
+        for key in keys:
+            plain = key.removesuffix("_FILE")
+            if key in everything or plain in everything:
+                continue
+            meant = next((k for k in known if one_typo_apart(plain, k)), None)
+            if meant is not None:
+                raise ConfigurationError(key, Hidden(), f"no such setting; write {meant}", source)
+
+
+def one_typo_apart(a: str, b: str) -> bool:
+    """Whether one letter added, left out, changed or swapped with its neighbour turns a into b."""
+    if a == b or abs(len(a) - len(b)) > 1:
+        return False
+    shorter = min(len(a), len(b))
+    start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
+    a, b = a[start:], b[start:]
+    swapped = len(a) > 1 and a[1::-1] == b[:2] and a[2:] == b[2:]
+    return swapped or a[1:] == b[1:] or a[1:] == b or a == b[1:]

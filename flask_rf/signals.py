@@ -1,0 +1,30 @@
+"""What features announce. Metrics and logs listen; the sender is the Flask app."""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A request was counted. ``limit``: the limit's text, ``key``, ``remaining``: requests left.
+limit_hit = _signals.signal("limit-hit")
+#: A request was refused. ``limit``, ``key``, ``retry_after``: seconds.
+limit_denied = _signals.signal("limit-denied")
+#: A key has used 80 % of its limit. ``limit``, ``key``, ``remaining``.
+limit_near = _signals.signal("limit-near")
+
+#: Redis stopped answering a feature. ``feature``, ``reason``.
+store_down = _signals.signal("store-down")
+#: Redis answers a feature again. ``feature``, ``outage``: seconds.
+store_up = _signals.signal("store-up")
+
+#: An event was published. ``channel``, ``event``, ``size``: bytes.
+event_published = _signals.signal("event-published")
+#: An event or a connection's queue was given up. ``channel``, ``reason``.
+event_dropped = _signals.signal("event-dropped")
+#: A socket opened or closed on this process. ``socket_id``; closed also: ``code``.
+socket_opened = _signals.signal("socket-opened")
+socket_closed = _signals.signal("socket-closed")
+#: A user's first connection joined, or last one left, a presence channel. ``channel``, ``user_id``.
+member_joined = _signals.signal("member-joined")
+member_left = _signals.signal("member-left")
