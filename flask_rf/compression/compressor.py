@@ -1,0 +1,159 @@
+"""Compression compiled for one app; its methods are the app's request functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from flask import abort
+from flask import Request
+from flask import request
+from flask import Response
+
+from .. import hooks
+from . import precompressed
+from .accept_encoding import Choice
+from .accept_encoding import Negotiator
+from .breach import is_risky
+from .cache import CompressedCache
+from .codecs import Codec
+from .etags import strip_conditions
+from .etags import SUFFIXED_TAGS
+from .etags import with_suffix
+from .headers import has_directive
+from .headers import is_partial
+from .headers import mark_encoded
+from .headers import may_transform
+from .mimetypes import eligibility
+from .offload import off_the_loop
+from .options import CompressOptions
+from .stream import CompressedStream
+
+#: Set on a view function: whether it is compressed, whatever COMPRESS_REGISTER says.
+MARK = "_rf_compressed"
+
+_VARY = ("Accept-Encoding",)
+_WITHOUT_BODY = frozenset({*range(100, 200), 204, 205})
+
+
+class Compressor:
+    """Compresses one app's responses.
+
+    :param codecs: those that can be used, best first.
+    :param views: the app's view functions by endpoint.
+    """
+
+    def __init__(
+        self, options: CompressOptions, codecs: Sequence[Codec], views: Mapping[str, Any]
+    ) -> None:
+        self.options = options
+        self.cache = CompressedCache(options.cache_size)
+        self._codecs = {codec.coding: codec for codec in codecs}
+        self._views = views
+        self._choose = Negotiator(tuple(self._codecs))
+        self._choose_file = Negotiator(options.algorithm)
+        self._is_eligible = eligibility(options.mimetypes)
+
+    def before(self) -> None:
+        environ = request.environ
+        if self.options.strict and not _is_websocket(environ):
+            choice = self._choose(environ.get("HTTP_ACCEPT_ENCODING"))
+            # Not after the view, which would have done what the client is told it did not.
+            if not choice.codings and not choice.identity:
+                abort(406)
+        strip_conditions(environ)
+
+    def after(self, response: Response) -> Response:
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if self._is_eligible(response.headers.get("Content-Type")) and self._concerns(asked):
+            names = {name.lower() for name in response.headers.keys()}
+            if may_transform(response, names):
+                hooks.add_vary(response, _VARY)
+                if not is_partial(response, names):
+                    self._encode(asked, response)
+        return response
+
+    def _concerns(self, asked: Request) -> bool:
+        view = self._views.get(asked.endpoint or "")
+        marked: bool = getattr(view, MARK, self.options.register)
+        return marked and not _is_websocket(asked.environ)
+
+    def _encode(self, asked: Request, response: Response) -> None:
+        accepted = asked.environ.get("HTTP_ACCEPT_ENCODING")
+        if response.direct_passthrough:
+            if self.options.precompressed:
+                precompressed.substitute(response, self._choose_file(accepted).codings)
+            return
+        choice = self._choose(accepted)
+        if not choice.codings or response.status_code in _WITHOUT_BODY:
+            return
+        if not self.options.cross_site_cookies and is_risky(asked.environ):
+            return
+        if asked.method == "HEAD" or response.status_code == 304:
+            self._describe(asked, response, choice)
+        elif response.is_sequence:
+            self._encode_body(response, choice)
+        elif self._is_worth(response, choice):
+            self._encode_stream(response, choice)
+
+    def _describe(self, asked: Request, response: Response, choice: Choice) -> None:
+        """Give a HEAD or 304 the headers of the GET, without the length nobody has worked out."""
+        coding = choice.codings[0]
+        if self._is_worth(response, choice) or _names_encoded(asked, response, coding):
+            mark_encoded(response, coding)
+            response.headers.pop("Content-Length", None)
+            response.automatically_set_content_length = False
+
+    def _is_worth(self, response: Response, choice: Choice) -> bool:
+        if not response.is_sequence and not self.options.streams:
+            return False
+        length = response.content_length
+        if length is None and response.is_sequence:
+            length = response.calculate_content_length()
+        return length is None or length >= self._least(choice)
+
+    def _least(self, choice: Choice) -> int:
+        """Bytes from which a body is encoded: any body, for a client that refuses identity."""
+        return max(1, self.options.min_size) if choice.identity else 1
+
+    def _encode_stream(self, response: Response, choice: Choice) -> None:
+        codec = self._codecs[choice.codings[0]]
+        response.response = CompressedStream(
+            response.iter_encoded(), response.response, codec.encoder()
+        )
+        response.headers.pop("Content-Length", None)
+        mark_encoded(response, codec.coding)
+
+    def _encode_body(self, response: Response, choice: Choice) -> None:
+        body = response.get_data()
+        if len(body) < self._least(choice):
+            return
+        codec = self._codecs[choice.codings[0]]
+        encoded = self._compress(body, codec, keep=not has_directive(response, "no-store"))
+        if len(encoded) < len(body) or not choice.identity:
+            response.set_data(encoded)
+            response.content_length = len(encoded)
+            mark_encoded(response, codec.coding)
+
+    def _compress(self, body: bytes, codec: Codec, keep: bool) -> bytes:
+        if not keep or not self.cache.capacity:
+            return off_the_loop(codec.compress, body)
+        key = self.cache.key(body, codec)
+        encoded = self.cache.get(key)
+        if encoded is None:
+            encoded = off_the_loop(codec.compress, body)
+            self.cache.put(key, encoded)
+        return encoded
+
+
+def _is_websocket(environ: Mapping[str, Any]) -> bool:
+    upgrade = environ.get("HTTP_UPGRADE")
+    return upgrade is not None and upgrade.lower() == "websocket"
+
+
+def _names_encoded(asked: Request, response: Response, coding: str) -> bool:
+    """Whether a 304 without a body answers a client that holds the body encoded as ``coding``."""
+    etag = response.headers.get("ETag")
+    tags = asked.environ.get(SUFFIXED_TAGS)
+    return etag is not None and tags is not None and with_suffix(etag, coding) in tags
