@@ -1,0 +1,153 @@
+"""CORS on one app: its request functions, and what other features may ask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+
+from flask import Flask
+from flask import Request
+from flask import request
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from .. import hooks
+from .policy import Policy
+from .policy import Preflight
+from .resources import Resources
+
+logger = logging.getLogger("flask_rf")
+
+#: The attribute of a view that has a policy of its own.
+VIEW_POLICY = "_flask_rf_cross_origin"
+
+_LIMITER_HEADERS = [
+    *("Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+]
+_ANSWERED = "flask_rf.cors.preflight"
+
+
+class CompiledCORS:
+    """The policies of one app.
+
+    :param policies: by path; views may have policies of their own.
+    """
+
+    def __init__(self, app: Flask, policies: Mapping[str, Policy]) -> None:
+        self._app = app
+        self._policies = policies
+        self._origins = Resources(policies)
+
+    def before(self) -> Response | None:
+        """Answer a preflight, before authentication, limits and the app's own functions."""
+        return self._answer(request) if is_preflight(request) else None
+
+    def after(self, response: Response) -> Response:
+        """Put the CORS headers on a response, whatever made it."""
+        if is_preflight(request):
+            # A URL preprocessor that aborts goes past the functions before a request.
+            late = None if _ANSWERED in request.environ else self._answer(request)
+            return response if late is None else late
+        policy = self._policy_of(request.endpoint, request.path)
+        if policy is not None:
+            _put(policy, request.environ.get("HTTP_ORIGIN"), response)
+        return response
+
+    def allows_origin(self, origin: str, path: str) -> bool:
+        """Whether a page of ``origin`` may use ``path``; for WebSocket handshakes,
+        which browsers send without asking CORS (RFC 6455 section 10.2).
+        """
+        policy = self._origins.of(path)
+        return policy is not None and policy.allows_origin(origin)
+
+    def policy_for(self, preflight: Request) -> Policy | None:
+        """The policy that the request announced by ``preflight`` will meet."""
+        endpoint = self._announced_endpoint(preflight) if self._by_endpoint else None
+        return self._policy_of(endpoint, preflight.path)
+
+    def decide(self, preflight: Request, policy: Policy) -> Preflight:
+        """What ``policy`` answers to ``preflight``."""
+        return policy.preflight(
+            preflight.environ["HTTP_ORIGIN"],
+            preflight.environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"],
+            preflight.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+        )
+
+    def _answer(self, preflight: Request) -> Response | None:
+        policy = self.policy_for(preflight)
+        if policy is None:
+            return None
+        preflight.environ[_ANSWERED] = True
+        decision = self.decide(preflight, policy)
+        if decision.refusal:
+            logger.info("CORS preflight for %r: %s", preflight.path, decision.refusal)
+            body = decision.refusal + "\n" if self._app.debug else ""
+            response = self._app.response_class(body, 403, mimetype="text/plain")
+        else:
+            response = self._app.response_class(status=204)
+            del response.headers["Content-Type"]
+        response.headers.update(decision.headers)
+        return _vary(policy, response)
+
+    def _announced_endpoint(self, preflight: Request) -> str | None:
+        # Flask resolves OPTIONS to the first rule of the path, whatever methods that has.
+        method = preflight.environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+        try:
+            adapter = self._app.create_url_adapter(preflight)
+            return adapter.match(method=method)[0] if adapter else None
+        except HTTPException:
+            return None
+
+    def _policy_of(self, endpoint: str | None, path: str) -> Policy | None:
+        found = self._by_endpoint.get(endpoint) if endpoint else None
+        return found or self._by_path.of(path)
+
+    # Views and features join an app until its first request; these two are settled by it.
+
+    @cached_property
+    def _by_endpoint(self) -> dict[str, Policy]:
+        exposed, views = _exposed_by(self._app), self._app.view_functions
+        found = {name: getattr(view, VIEW_POLICY, None) for name, view in views.items()}
+        return {name: policy.exposing(exposed) for name, policy in found.items() if policy}
+
+    @cached_property
+    def _by_path(self) -> Resources[Policy]:
+        exposed = _exposed_by(self._app)
+        return Resources({path: p.exposing(exposed) for path, p in self._policies.items()})
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether it is a CORS-preflight request: OPTIONS, Origin and the method announced."""
+    environ = request.environ
+    return (
+        environ["REQUEST_METHOD"] == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def _put(policy: Policy, origin: str | None, response: Response) -> None:
+    headers = policy.actual(origin)
+    if not headers:
+        # The policy decides, not a header the view wrote by itself.
+        for name in [n for n in response.headers.keys() if n.lower().startswith("access-control-")]:
+            del response.headers[name]
+    for name, value in headers.items():
+        response.headers[name] = value
+    _vary(policy, response)
+
+
+def _vary(policy: Policy, response: Response) -> Response:
+    # Denied or not: a cache must not give one origin's response to another.
+    if not policy.any_origin:
+        hooks.add_vary(response, ("Origin",))
+    return response
+
+
+def _exposed_by(app: Flask) -> list[str]:
+    """The headers that flask_rf's other features put on responses for the caller to read."""
+    request_id = app.extensions.get("rf_request_id")
+    names = [request_id.header] if request_id is not None else []
+    return names + _LIMITER_HEADERS if "rf_limiter" in app.extensions else names

@@ -1,0 +1,241 @@
+"""One id for each request: taken from a trusted caller or made here, and sent back.
+
+The id is kept in the request's environ, so nothing can leak into the next request
+of a kept-alive connection, as a ContextVar set in a request function does under
+gunicorn's gevent and gthread workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from threading import Thread
+from typing import Any
+from typing import ClassVar
+from typing import ParamSpec
+from typing import TypeVar
+
+from flask import current_app
+from flask import Flask
+from flask import has_request_context
+from flask import request
+from flask import Response
+
+from . import hooks
+from . import kinds
+from .client_address import parse_address
+from .kinds import Network
+from .recipe import Recipe
+from .settings import Options
+from .settings import resolve
+from .settings import setting
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Environ = dict[str, Any]
+
+_ENVIRON_KEY = "flask_rf.request_id"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+#: The id of work that was carried out of its request; set only while that work runs.
+_carried: ContextVar[str | None] = ContextVar("flask_rf.carried_request_id", default=None)
+
+
+def header_name(raw: Any) -> str:
+    """A field name as RFC 9110 section 5.1 has it."""
+    if isinstance(raw, str) and _TOKEN.fullmatch(raw):
+        return raw
+    raise ValueError("write the name of a header, like X-Request-ID")
+
+
+def id_pattern(raw: Any) -> re.Pattern[str]:
+    """A regular expression that a whole id must match."""
+    try:
+        pattern = re.compile(raw)
+        matches_nothing = pattern.fullmatch("") is not None
+    except (re.error, TypeError):
+        raise ValueError("write a regular expression, like [A-Za-z0-9._-]{8,128}") from None
+    if matches_nothing:
+        raise ValueError("demand at least one character, like [A-Za-z0-9._-]{8,128}")
+    return pattern
+
+
+def trust(raw: Any) -> str | tuple[Network, ...]:
+    """``never``, ``always`` or a list of networks."""
+    if raw in ("never", "always"):
+        return str(raw)
+    try:
+        networks = kinds.networks(raw)
+    except ValueError:
+        networks = ()
+    if not networks:
+        raise ValueError("write never, always or the networks of your proxies, like 10.0.0.0/8")
+    return networks
+
+
+@dataclass(frozen=True)
+class RequestIDOptions(Options):
+    prefix: ClassVar[str] = "REQUEST_ID_"
+
+    header: str = setting(header_name, "X-Request-ID", doc="The header that carries the id.")
+    pattern: re.Pattern[str] = setting(
+        id_pattern,
+        re.compile(r"[A-Za-z0-9._-]{8,128}"),
+        doc="What a caller's id must match as a whole; any other is replaced.",
+    )
+    trust: str | tuple[Network, ...] = setting(
+        trust,
+        "always",
+        doc="Whose ids are taken over: never, always, or networks of the peers.",
+    )
+
+
+class CompiledRequestID:
+    """The ids of one app's requests."""
+
+    def __init__(self, options: RequestIDOptions) -> None:
+        self.header = options.header
+        self._environ_header = f"HTTP_{options.header.upper().replace('-', '_')}"
+        self._pattern = options.pattern
+        self._trust = options.trust
+
+    def id_of(self, environ: Environ) -> str:
+        """The request's id, settled when first asked for.
+
+        A request function would be too late for a URL preprocessor that aborts,
+        whose error handlers and log lines want the id as well.
+        """
+        found: str | None = environ.get(_ENVIRON_KEY)
+        if found is None:
+            found = environ[_ENVIRON_KEY] = self._inbound(environ) or new_id()
+        return found
+
+    def after(self, response: Response) -> Response:
+        response.headers[self.header] = self.id_of(request.environ)
+        return response
+
+    def _inbound(self, environ: Environ) -> str | None:
+        value: str | None = environ.get(self._environ_header)
+        if value is None or not self._acceptable(value) or not self._trusted(environ):
+            return None
+        return value
+
+    def _acceptable(self, value: str) -> bool:
+        # Servers join a duplicated header by a comma: whose id would it be?
+        plain = value.isascii() and value.isprintable() and "," not in value
+        return plain and self._pattern.fullmatch(value) is not None
+
+    def _trusted(self, environ: Environ) -> bool:
+        if isinstance(self._trust, str):
+            return self._trust == "always"
+        # ProxyFix writes the client's claim over the peer's address, and keeps the original.
+        peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR")
+        if not peer:
+            return True  # A unix socket, where only a local proxy can be.
+        address = parse_address(peer)
+        return address is not None and any(address in network for network in self._trust)
+
+
+class RequestID(Recipe[CompiledRequestID]):
+    """Give each request an id and each response one header that says it.
+
+    :param header: its name; ``X-Request-ID`` by default.
+    :param pattern: what a caller's id must match as a whole, else it is replaced.
+    :param trust: whose ids are taken over: ``"never"``, ``"always"``, or the networks
+        of the peers (proxies) that may name one.
+    """
+
+    name = "request_id"
+    options = RequestIDOptions
+
+    def compile(self, app: Flask) -> CompiledRequestID:
+        compiled = CompiledRequestID(resolve(app, RequestIDOptions, self.given))
+        hooks.place(app, "request_id", after=compiled.after)
+        return compiled
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries the current id to another service; empty if there is none.
+
+        ``httpx.get(url, headers=rf.request_id.headers())``
+        """
+        current = current_request_id()
+        return {} if current is None else {self.compiled.header: current}
+
+
+class RequestIDFilter(logging.Filter):
+    """Sets ``record.request_id`` for log formats.
+
+    :param default: stands where there is no request.
+    """
+
+    def __init__(self, default: str = "-") -> None:
+        super().__init__()
+        self.default = default
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # A record handed over by a QueueHandler has its id already, of another thread.
+        if not hasattr(record, "request_id"):
+            record.request_id = current_request_id() or self.default
+        return True
+
+
+def current_request_id() -> str | None:
+    """The id of the request at hand, or that this work was carried out of; None without one."""
+    if has_request_context():
+        compiled: CompiledRequestID | None = current_app.extensions.get("rf_request_id")
+        if compiled is not None:
+            return compiled.id_of(request.environ)
+    return _carried.get()
+
+
+def carry(function: Callable[P, R]) -> Callable[P, R]:
+    """``function`` under the current request's id, wherever it will run.
+
+    Threads and greenlets start with an empty context; hand them ``carry(work)``.
+    """
+    current = current_request_id()
+
+    @wraps(function)
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        token = _carried.set(current)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _carried.reset(token)
+
+    return carried
+
+
+def spawn(function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thread:
+    """Run ``function`` aside, under the current request's id.
+
+    :returns: the started daemon thread, which is a greenlet under gevent's monkey patch.
+    """
+    thread = Thread(target=carry(function), args=args, kwargs=kwargs, daemon=True)
+    thread.start()
+    return thread
+
+
+if sys.version_info >= (3, 14):
+    _uuid7 = uuid.uuid7
+else:
+
+    def _uuid7() -> uuid.UUID:
+        milliseconds = time.time_ns() // 1_000_000
+        random = int.from_bytes(os.urandom(10), "big")
+        version, variant = 0b0111 << 76, 0b10 << 62
+        unreserved = ~(0b1111 << 76 | 0b11 << 62)
+        return uuid.UUID(int=(milliseconds << 80 | random) & unreserved | version | variant)
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562 section 5.7), so that ids sort by time."""
+    return str(_uuid7())
