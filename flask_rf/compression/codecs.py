@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Protocol
 
+from ..eventloop import off_the_loop
+
+#: Bytes from which encoding takes longer than a thread's round trip.
+OFFLOAD_FROM = 128 * 1024
+
 CODINGS = ("zstd", "br", "gzip", "deflate")
 
 _ZLIB_WRAPPERS = {"gzip": 31, "deflate": 15}  # zlib's wbits: a 32 KiB window plus the format
@@ -47,6 +52,11 @@ def make_codec(coding: str, level: int) -> Codec:
     if coding == "br":
         return _brotli(level)
     return _zlib(coding, level)
+
+
+def run(encode: Callable[[bytes], bytes], data: bytes) -> bytes:
+    """``encode(data)``, off the event loop where ``data`` is large; no codec yields to it."""
+    return encode(data) if len(data) < OFFLOAD_FROM else off_the_loop(encode, data)
 
 
 class _FlushedEncoder:

@@ -18,6 +18,7 @@ from .accept_encoding import Negotiator
 from .breach import is_risky
 from .cache import CompressedCache
 from .codecs import Codec
+from .codecs import run
 from .etags import strip_conditions
 from .etags import SUFFIXED_TAGS
 from .etags import with_suffix
@@ -26,7 +27,6 @@ from .headers import is_partial
 from .headers import mark_encoded
 from .headers import may_transform
 from .mimetypes import eligibility
-from .offload import off_the_loop
 from .options import CompressOptions
 from .stream import CompressedStream
 
@@ -138,11 +138,11 @@ class Compressor:
 
     def _compress(self, body: bytes, codec: Codec, keep: bool) -> bytes:
         if not keep or not self.cache.capacity:
-            return off_the_loop(codec.compress, body)
+            return run(codec.compress, body)
         key = self.cache.key(body, codec)
         encoded = self.cache.get(key)
         if encoded is None:
-            encoded = off_the_loop(codec.compress, body)
+            encoded = run(codec.compress, body)
             self.cache.put(key, encoded)
         return encoded
 

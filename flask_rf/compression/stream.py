@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .codecs import Encoder
-from .offload import off_the_loop
+from .codecs import run
 
 
 class CompressedStream(Iterator[bytes]):
@@ -33,5 +33,5 @@ def _encode(chunks: Iterable[bytes], encoder: Encoder) -> Iterator[bytes]:
     # No `finally` around the end: an error in mid-stream must leave the body without a trailer.
     for chunk in chunks:
         if chunk:
-            yield off_the_loop(encoder.chunk, chunk)
+            yield run(encoder.chunk, chunk)
     yield encoder.end()
