@@ -39,7 +39,7 @@ def test_rule_39_a_websocket_works_beside_compression(app: Flask) -> None:
         client.send("hello")
         assert client.recv() == "hello"
         assert client.recv() == ""  # the server's close frame, and nothing encoded before it
-        client.close()
+        client.shutdown()
     finally:
         server.shutdown()
         server.server_close()
