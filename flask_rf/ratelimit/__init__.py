@@ -1,0 +1,151 @@
+"""Rate limiting: ``@limiter.limit("60/minute")`` on views, blueprints, or everything.
+
+Decorators only record. Which limits meet which endpoint is worked out once, for each
+app, when its routes are complete; a request then costs one decision for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import cast
+from typing import TypeVar
+
+from flask import Flask
+
+from .. import hooks
+from ..errors import ConfigurationError
+from ..recipe import Recipe
+from ..redis import namespace
+from ..settings import resolve
+from .clients import get_remote_address
+from .compiled import CompiledLimiter
+from .declarations import Declarations
+from .decorators import LimitMark
+from .limit import Limit
+from .options import LimiterOptions
+from .responses import Decision
+from .responses import RateLimitExceeded
+from .stores import make_store
+
+__all__ = ["Decision", "Limit", "Limiter", "RateLimitExceeded", "get_remote_address"]
+
+T = TypeVar("T")
+
+#: What Flask-Limiter calls these options.
+_FLASK_LIMITER_NAMES = {
+    "key_func": "key",
+    "default_limits": "default",
+    "application_limits": "application",
+    "headers_enabled": "headers",
+    "storage_uri": "redis_url",
+}
+
+
+class Limiter(Recipe[CompiledLimiter]):
+    """Limits how often clients may ask.
+
+    :param app_or_key: the app to set up at once, or the function that gives whose request it is.
+    :param options: the fields of :class:`~.options.LimiterOptions`, by Flask-Limiter's names too.
+    :raises TypeError: an unknown option.
+    :raises ConfigurationError: a setting cannot be meant.
+    """
+
+    name = "limiter"
+    options = LimiterOptions
+
+    def __init__(
+        self,
+        app_or_key: Flask | Callable[..., Any] | None = None,
+        *,
+        app: Flask | None = None,
+        **options: Any,
+    ) -> None:
+        given = {_FLASK_LIMITER_NAMES.get(name, name): value for name, value in options.items()}
+        if isinstance(app_or_key, Flask):
+            app = app_or_key
+        elif app_or_key is not None:
+            given["key"] = app_or_key
+        self._declarations = Declarations()
+        super().__init__(app, **given)
+
+    def compile(self, app: Flask) -> CompiledLimiter:
+        options = resolve(app, LimiterOptions, self.given)
+        space = f"{namespace(app)}:rl"
+        store = make_store(app, options)
+        compiled = CompiledLimiter(app, options, self._declarations, store, space)
+        if options.enabled:
+            hooks.place(
+                app,
+                "limiter",
+                before=compiled.before,
+                after=compiled.after,
+                teardown=compiled.teardown,
+            )
+        return compiled
+
+    def limit(
+        self,
+        limit_value: Any,
+        *,
+        key_func: Any = None,
+        per_method: bool | None = None,
+        methods: Sequence[str] | None = None,
+        error_message: str | Callable[[], str] | None = None,
+        exempt_when: Callable[..., Any] | None = None,
+        override_defaults: bool | None = None,
+        deduct_when: Callable[[Any], Any] | None = None,
+        on_breach: Callable[[Decision], Any] | None = None,
+        cost: int | Callable[[], int] | None = None,
+        scope: str | Callable[[str], str] | None = None,
+        strategy: str | None = None,
+        on_error: str | None = None,
+        shadow: bool | None = None,
+    ) -> LimitMark:
+        """Limit a view, a class-based view, a blueprint, or the block it is the ``with`` of.
+
+        :param limit_value: ``"5/minute; 100/hour"``, a :class:`Limit`, the name of a defined
+            limiter, a function giving any of these in the request, or a list.
+        :param key_func: gives whose request it is; the client's address by default.
+        :param methods: HTTP methods it applies to.
+        :param cost: units one request takes.
+
+        The other parameters are fields of :class:`Limit`.
+        :raises ConfigurationError: on decoration, if it cannot be meant.
+        """
+        terms = {
+            "key": key_func,
+            "per_method": per_method,
+            "methods": frozenset(methods) if methods is not None else None,
+            "error_message": error_message,
+            "exempt_when": exempt_when,
+            "override_defaults": override_defaults,
+            "deduct_when": deduct_when,
+            "on_breach": on_breach,
+            "cost": cost,
+            "scope": scope,
+            "strategy": strategy,
+            "on_error": on_error,
+            "shadow": shadow,
+        }
+        return LimitMark(limit_value, terms, self._declarations, self._enforce)
+
+    def exempt(self, target: T) -> T:
+        """Let a view or blueprint pass over app-wide and default limits."""
+        self._declarations.exempt(target)
+        return target
+
+    def check(self, app: Flask | None = None) -> None:
+        """Work the limits of ``app`` out now, so that a mistake stops the start.
+
+        :param app: the current app, or the only one set up, by default.
+        :raises ConfigurationError: a limit cannot be meant.
+        """
+        compiled = app.extensions.get("rf_limiter") if app is not None else self.compiled
+        if compiled is None:
+            raise ConfigurationError("app", app, "set the limiter up on it first")
+        cast(CompiledLimiter, compiled).compile_plan()
+
+    def _enforce(self, declared: Any) -> None:
+        self.compiled.enforce(declared)

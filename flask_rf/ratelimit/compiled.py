@@ -1,0 +1,205 @@
+"""The limiter of one app: its request functions, and the plan they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+from flask import abort
+from flask import Flask
+from flask import Request
+from flask import request as current_request
+from flask import Response
+
+from ..errors import ConfigurationError
+from ..hooks import exempt_endpoints
+from .admission import Admission
+from .announce import announce
+from .clients import call
+from .clients import Clients
+from .declarations import Declarations
+from .limit import as_limits
+from .limit import Declared
+from .options import LimiterOptions
+from .plan import Entry
+from .plan import Place
+from .plan import Plan
+from .plan import Planner
+from .plan import Policy
+from .plan import PolicyMaker
+from .plan import PREFLIGHT
+from .responses import Decision
+from .responses import quota_headers
+from .responses import RateLimitExceeded
+from .responses import retry_after_seconds
+from .store import Claim
+from .store import Store
+
+_ADMISSION = "flask_rf.ratelimit"
+
+
+class CompiledLimiter:
+    """A limiter's request functions for ``app``.
+
+    :param declarations: what the recipe recorded; read when the plan is made.
+    :param store: where counts are kept.
+    :param namespace: begins every key.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        options: LimiterOptions,
+        declarations: Declarations,
+        store: Store,
+        namespace: str,
+    ) -> None:
+        self.app = app
+        self.options = options
+        self.store = store
+        self.clients = Clients(app, options.ipv6_prefix, options.key)
+        self._declarations = declarations
+        self._planner = Planner(
+            maker=PolicyMaker(namespace, options.strategy, options.on_error),
+            defaults=options.default,
+            app_wide=_app_wide(options),
+            unrouted=_shared(options.unrouted, "unrouted"),
+            named=declarations.named,
+        )
+        self._plan: Plan | None = None
+        self._lock = Lock()
+
+    def before(self) -> Any:
+        request = current_request._get_current_object()  # type: ignore[attr-defined]
+        entry = self._entry(request)
+        if not entry or any(call(skips, request) for skips in self._declarations.filters):
+            return None
+        return self.admit(request, entry)
+
+    def after(self, response: Response) -> Response:
+        admission = self.admission
+        if admission is None or not admission.decisions:
+            return response
+        admission.response = response
+        if self.options.headers:
+            headers = response.headers
+            for name, value in quota_headers(admission.decisions).items():
+                headers[name] = value
+        if admission.denied is not None:
+            response.headers["Retry-After"] = str(retry_after_seconds(admission.denied))
+        return response
+
+    def teardown(self, error: BaseException | None) -> None:
+        admission = self.admission
+        if admission is not None:
+            admission.settle()
+
+    @property
+    def admission(self) -> Admission | None:
+        """What was decided about the current request so far."""
+        return current_request.environ.get(_ADMISSION)
+
+    def admit(self, request: Request, entry: Entry) -> Any:
+        """Meet all of ``entry`` together; returns None, or the response of a breach.
+
+        :raises RateLimitExceeded: a limit denies and names no response of its own.
+        """
+        claims = self._claims(request, entry)
+        if not claims:
+            return None
+        decisions = [
+            Decision(claim, verdict)
+            for claim, verdict in zip(claims, self.store.take(claims), strict=True)
+        ]
+        denying = [decision for decision in decisions if decision.denies]
+        refusal = RateLimitExceeded(denying) if denying else None
+        admission = request.environ.get(_ADMISSION)
+        if admission is None:
+            admission = request.environ[_ADMISSION] = Admission(self.store)
+        admission.add(decisions, refusal.decision if refusal else None)
+        announce(self.app, decisions, admitted=refusal is None)
+        return self._refuse(request, refusal) if refusal else None
+
+    def enforce(self, declared: tuple[Declared, ...]) -> None:
+        """Meet limits in the middle of a request.
+
+        :raises HTTPException: one denies.
+        """
+        request = current_request._get_current_object()  # type: ignore[attr-defined]
+        entry = self._planner.compile(declared, request.endpoint or "", request.method)
+        response = self.admit(request, entry)
+        if response is not None:
+            abort(self.app.make_response(response))
+
+    def compile_plan(self) -> Plan:
+        """Work out which limits meet which endpoint; the first request does it otherwise.
+
+        :raises ConfigurationError: a limit cannot be meant.
+        """
+        with self._lock:
+            endpoints = self._declarations.endpoints(self.app, exempt_endpoints(self.app))
+            try:
+                self._plan = self._planner.plan(endpoints)
+            except ValueError as error:
+                raise ConfigurationError("limits", self.app.name, str(error)) from None
+            return self._plan
+
+    def _entry(self, request: Request) -> Entry:
+        plan = self._plan or self.compile_plan()
+        endpoint = request.endpoint
+        method = PREFLIGHT if _is_preflight(request) else request.method
+        if endpoint is None:
+            return () if method == PREFLIGHT else plan.unrouted
+        entry = plan.entries.get((endpoint, method))
+        if entry is None:  # a route added since
+            entry = self.compile_plan().entries.get((endpoint, method), ())
+        return entry
+
+    def _claims(self, request: Request, entry: Entry) -> list[Claim]:
+        claims = []
+        for policy in _policies(entry):
+            limit = policy.limit
+            if limit.exempt_when is not None and call(limit.exempt_when, request):
+                continue
+            cost = limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
+            client = self.clients.key(request, policy)
+            claims.append(Claim(policy, policy.storage_key(client), cost, client))
+        return claims
+
+    def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
+        decision = refusal.decision
+        on_breach = decision.limit.on_breach or self.options.on_breach
+        response = on_breach(decision) if on_breach else None
+        if response is None and decision.limit.respond is not None:
+            response = decision.limit.respond(request, quota_headers(refusal.decisions))
+        if response is None:
+            raise refusal
+        return response
+
+
+def _policies(entry: Entry) -> Iterable[Policy]:
+    for item in entry:
+        if isinstance(item, Place):
+            yield from item.policies()
+        else:
+            yield item
+
+
+def _is_preflight(request: Request) -> bool:
+    environ = request.environ
+    return (
+        request.method == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def _app_wide(options: LimiterOptions) -> tuple[Declared, ...]:
+    per_minute = f"{options.per_minute}/minute" if options.per_minute else None
+    return _shared((*options.application, *as_limits(per_minute)), "app")
+
+
+def _shared(limits: Sequence[Declared], scope: str) -> tuple[Declared, ...]:
+    return as_limits(limits, {"scope": scope, "shared": True})

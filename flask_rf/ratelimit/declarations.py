@@ -1,0 +1,125 @@
+"""What was declared on which object, until an app's routes are known."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+from weakref import WeakSet
+
+from flask import Flask
+
+from .limit import Declared
+from .plan import Endpoint
+
+
+class Declarations:
+    """Limits and exemptions by function, view class or blueprint, held weakly.
+
+    :ivar filters: functions; one that returns true lets a request pass uncounted.
+    :ivar named: functions that give limits, by the name they were defined under.
+    """
+
+    def __init__(self) -> None:
+        self.filters: list[Callable[[], Any]] = []
+        self.named: dict[str, Callable[..., Any]] = {}
+        self._limits: WeakKeyDictionary[Any, tuple[Declared, ...]] = WeakKeyDictionary()
+        self._exempt: WeakSet[Any] = WeakSet()
+
+    def limit(self, target: Any, limits: tuple[Declared, ...]) -> None:
+        self._limits[target] = (*self._limits.get(target, ()), *limits)
+
+    def exempt(self, target: Any) -> None:
+        self._exempt.add(target)
+
+    def endpoints(self, app: Flask, exempt: set[str]) -> list[Endpoint]:
+        """Every endpoint of ``app``, with what was declared on it.
+
+        :param exempt: names of endpoints to exempt besides.
+        """
+        methods: dict[str, set[str]] = {}
+        automatic: set[str] = set()
+        for rule in app.url_map.iter_rules():
+            methods.setdefault(rule.endpoint, set()).update(rule.methods or _EVERY_METHOD)
+            if getattr(rule, "provide_automatic_options", False):
+                automatic.add(rule.endpoint)
+        return [
+            self._endpoint(app, name, methods[name], name in automatic, name in exempt)
+            for name in methods
+        ]
+
+    def unreached(self, app: Flask) -> list[Any]:
+        """Objects with limits that no route of ``app`` leads to."""
+        reached = {id(layer) for view in app.view_functions.values() for layer in _layers(view)}
+        reached |= {id(blueprint) for blueprint in app.blueprints.values()}
+        return [target for target in self._limits if id(target) not in reached]
+
+    def _endpoint(
+        self, app: Flask, name: str, methods: set[str], automatic: bool, exempt: bool
+    ) -> Endpoint:
+        view = app.view_functions.get(name)
+        blueprints = [app.blueprints[path] for path in _blueprints(name) if path in app.blueprints]
+        layers = [*_layers(view), *blueprints]
+        static = name == "static" or name.endswith(".static")
+        return Endpoint(
+            name=name,
+            methods=frozenset(methods),
+            levels=(self._limits_of(_view_layers(view)), *map(self._of, blueprints)),
+            by_method={method: self._of_method(view, method) for method in methods},
+            automatic_options=automatic,
+            exempt=exempt or static or any(layer in self._exempt for layer in layers),
+        )
+
+    def _of(self, target: Any) -> tuple[Declared, ...]:
+        try:
+            return self._limits.get(target, ())
+        except TypeError:  # an object that cannot be held weakly was never declared on
+            return ()
+
+    def _limits_of(self, targets: Iterator[Any]) -> tuple[Declared, ...]:
+        return tuple(limit for target in targets for limit in self._of(target))
+
+    def _of_method(self, view: Any, method: str) -> tuple[Declared, ...]:
+        handler = _handler(getattr(view, "view_class", None), method)
+        return self._limits_of(_chain(handler))
+
+
+_EVERY_METHOD = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def _chain(function: Any) -> Iterator[Any]:
+    """``function`` and what it wraps, as functools.wraps and partial leave it."""
+    while function is not None:
+        yield function
+        wrapped = getattr(function, "__wrapped__", None)
+        function = function.func if isinstance(function, functools.partial) else wrapped
+
+
+def _view_layers(view: Any) -> Iterator[Any]:
+    """All a view is made of, save the functions of single HTTP methods."""
+    yield from _chain(view)
+    view_class = getattr(view, "view_class", None)
+    if view_class is not None:
+        yield from (base for base in view_class.__mro__ if base is not object)
+        yield from _chain(getattr(view_class, "dispatch_request", None))
+
+
+def _layers(view: Any) -> Iterator[Any]:
+    yield from _view_layers(view)
+    view_class = getattr(view, "view_class", None)
+    for method in getattr(view, "methods", None) or ():
+        yield from _chain(_handler(view_class, method))
+
+
+def _handler(view_class: Any, method: str) -> Any:
+    """The function of a class-based view that answers ``method``; GET's answers HEAD too."""
+    found = getattr(view_class, method.lower(), None)
+    return getattr(view_class, "get", None) if found is None and method == "HEAD" else found
+
+
+def _blueprints(endpoint: str) -> list[str]:
+    """The names of an endpoint's blueprints, innermost first."""
+    parts = endpoint.split(".")[:-1]
+    return [".".join(parts[: n + 1]) for n in reversed(range(len(parts)))]

@@ -1,0 +1,75 @@
+"""``@limiter.limit(…)``: records limits on what it decorates, or meets them as a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+from typing import TypeVar
+
+from ..errors import ConfigurationError
+from .declarations import Declarations
+from .limit import as_limits
+from .limit import Declared
+
+T = TypeVar("T")
+
+
+class LimitMark:
+    """A limit about to be declared: decorate a view, class or blueprint with it, or enter it.
+
+    :param value: the limits as the user wrote them.
+    :param terms: fields of :class:`~.limit.Limit`.
+    :param enforce: meets limits at once, in a request.
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        terms: dict[str, Any],
+        declarations: Declarations,
+        enforce: Callable[[tuple[Declared, ...]], None],
+    ) -> None:
+        self._value = value
+        self._terms = {name: term for name, term in terms.items() if term is not None}
+        self._declarations = declarations
+        self._enforce = enforce
+
+    def __call__(self, target: T) -> T:
+        """Declare the limits on ``target`` and return it unchanged.
+
+        :raises ConfigurationError: the limits cannot be meant.
+        """
+        self._declarations.limit(target, self._limits(f"the limit of {describe(target)}"))
+        return target
+
+    def __enter__(self) -> None:
+        """Meet the limits now.
+
+        :raises RateLimitExceeded: one denies.
+        """
+        self._enforce(self._limits("a limit"))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def _limits(self, where: str) -> tuple[Declared, ...]:
+        try:
+            limits = as_limits(self._value, self._terms)
+        except ValueError as error:
+            raise ConfigurationError(where, self._value, str(error)) from None
+        if not limits:
+            raise ConfigurationError(where, self._value, "write a limit like 5/minute")
+        return limits
+
+
+def describe(target: Any) -> str:
+    """A decorated object, for messages: ``shop.views.login``."""
+    name = getattr(target, "__qualname__", None) or getattr(target, "name", None) or repr(target)
+    module = getattr(target, "__module__", None)
+    return f"{module}.{name}" if module and isinstance(name, str) else str(name)

@@ -1,0 +1,273 @@
+"""Which limits meet which endpoint and method, worked out once for an app.
+
+Limits are declared at levels, from the view outwards: view, blueprint, its parents,
+the app's defaults. A level whose limits override what lies further out ends the walk.
+App-wide limits join them always.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from .limit import Declared
+from .limit import Dynamic
+from .limit import Limit
+from .limit import Named
+
+#: Bytes of a key from the outside that are kept as they are.
+LONGEST_KEY = 128
+_LONGEST_SCOPE = 20
+
+#: Stands for a method: a browser asking leave for a request (Fetch, CORS-preflight).
+PREFLIGHT = "(preflight)"
+_LETTERS = {"sliding-window": "w", "sliding-counter": "c", "fixed-window": "f", "token-bucket": "t"}
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A limit as it is counted at one place.
+
+    :param count: units of quota.
+    :param window: microseconds.
+    :param prefix: begins the keys; ends with the opening brace of a hash tag, so that a
+        Cluster keeps all counts of one client together.
+    :param name: in headers and problem details.
+    :param header: its item of ``RateLimit-Policy``.
+    """
+
+    limit: Limit
+    strategy: str
+    on_error: str
+    prefix: str
+    name: str
+
+    count: int = field(init=False)
+    window: int = field(init=False)
+    text: str = field(init=False)
+    header: str = field(init=False)
+    near: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        rate = self.limit.rate
+        values = {
+            "count": rate.count,
+            "window": rate.seconds * 1_000_000,
+            "text": str(rate),
+            "header": f'"{self.name}";q={rate.count};w={rate.seconds}',
+            "near": rate.count // 5,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def storage_key(self, key: str) -> str:
+        """The store's key for the client ``key``."""
+        return f"{self.prefix}{bounded(key)}}}"
+
+
+@dataclass(frozen=True)
+class PolicyMaker:
+    """Turns limits into policies by an app's settings.
+
+    :param namespace: begins every key.
+    """
+
+    namespace: str
+    strategy: str = "sliding-window"
+    on_error: str = "local"
+
+    def make(self, limit: Limit, scope: str) -> Policy:
+        strategy = limit.strategy or self.strategy
+        rate = limit.rate
+        where = f"{_LETTERS[strategy]}{rate.count}/{rate.seconds}:{_short(scope)}"
+        return Policy(
+            limit=limit,
+            strategy=strategy,
+            on_error=limit.on_error or self.on_error,
+            prefix=f"{self.namespace}:{where}:{{",
+            name=limit.name or _policy_name(limit),
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where limits known only in the request apply: ``policies`` makes this request's."""
+
+    dynamic: Dynamic
+    endpoint: str
+    method: str
+    maker: PolicyMaker
+
+    def policies(self) -> list[Policy]:
+        """:raises ValueError: what the function gave is no limit; the message names the place."""
+        try:
+            limits = self.dynamic.limits()
+        except ValueError as error:
+            raise ValueError(f"the limits of {self.endpoint!r}: {error}") from error
+        return [
+            self.maker.make(limit, scope_of(limit, self.endpoint, self.method))
+            for limit in limits
+            if applies(limit, self.method)
+        ]
+
+
+Entry = tuple[Policy | Place, ...]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What the plan knows of one endpoint.
+
+    :param methods: HTTP methods routed to it.
+    :param levels: the limits declared on the view, then its blueprint, then that one's parent…
+    :param by_method: limits declared on the functions of a class-based view.
+    :param automatic_options: Flask itself answers OPTIONS; the view's limits are not met.
+    :param exempt: app-wide, default and blueprints' limits pass over it.
+    """
+
+    name: str
+    methods: frozenset[str]
+    levels: tuple[tuple[Declared, ...], ...] = ()
+    by_method: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    automatic_options: bool = False
+    exempt: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The finished answer: entries by endpoint and method; ``unrouted`` is for 404 and 405."""
+
+    entries: Mapping[tuple[str, str], Entry]
+    unrouted: Entry = ()
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Compiles the plan.
+
+    :param defaults: limits of endpoints that declare none.
+    :param app_wide: limits of all requests together.
+    :param unrouted: limits of requests that no route takes.
+    :param named: functions that give limits, by name.
+    """
+
+    maker: PolicyMaker
+    defaults: tuple[Declared, ...] = ()
+    app_wide: tuple[Declared, ...] = ()
+    unrouted: tuple[Declared, ...] = ()
+    named: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
+        """:raises ValueError: a name nobody defined."""
+        entries = {
+            (endpoint.name, method): self._entry(endpoint, method)
+            for endpoint in endpoints
+            for method in (*endpoint.methods, PREFLIGHT)
+        }
+        everywhere = (*self.app_wide, *self.unrouted)
+        return Plan(entries, self.compile(everywhere, "(unrouted)", "GET"))
+
+    def _entry(self, endpoint: Endpoint, method: str) -> Entry:
+        preflight = method == PREFLIGHT
+        method = "OPTIONS" if preflight else method
+        view, *further = endpoint.levels or ((),)
+        levels = [(*view, *endpoint.by_method.get(method, ()))]
+        if not endpoint.exempt:
+            levels += further
+            levels += [] if preflight else [self.defaults]
+        if method == "OPTIONS" and endpoint.automatic_options:
+            levels = []
+        app_wide = () if endpoint.exempt or preflight else self.app_wide
+        return self.compile((*app_wide, *nearest(levels)), endpoint.name, method)
+
+    def compile(self, chosen: Sequence[Declared], endpoint: str, method: str) -> Entry:
+        """What the limits ``chosen`` come to at one place, each once."""
+        entry: dict[object, Policy | Place] = {}
+        for declared in chosen:
+            limit = self._resolve(declared, endpoint)
+            if isinstance(limit, Dynamic):
+                entry[limit] = Place(limit, endpoint, method, self.maker)
+            elif applies(limit, method):
+                policy = self.maker.make(limit, scope_of(limit, endpoint, method))
+                entry[policy.prefix, limit.key, limit.cost] = policy
+        return tuple(entry.values())
+
+    def _resolve(self, declared: Declared, endpoint: str) -> Limit | Dynamic:
+        if not isinstance(declared, Named):
+            return declared
+        if declared.name not in self.named:
+            known = ", ".join(sorted(self.named)) or "none is"
+            raise ValueError(
+                f"{endpoint!r} is limited by {declared.name!r}, which @limiter.define() never "
+                f"defined (defined: {known})"
+            )
+        return Dynamic(self.named[declared.name], (("name", declared.name), *declared.terms))
+
+
+def nearest(levels: Iterable[tuple[Declared, ...]]) -> tuple[Declared, ...]:
+    """The limits that hold, from the innermost level outwards."""
+    chosen: tuple[Declared, ...] = ()
+    for level in levels:
+        chosen += level
+        if any(_overrides(declared) for declared in level):
+            break
+    return chosen
+
+
+def applies(limit: Limit, method: str) -> bool:
+    return limit.methods is None or method in limit.methods
+
+
+def scope_of(limit: Limit, endpoint: str, method: str) -> str:
+    """What requests are counted together; a scope that is a function joins the key instead."""
+    own = limit.scope if isinstance(limit.scope, str) else ""
+    parts = [own] if limit.shared else [endpoint, own]
+    if limit.per_method:
+        parts.append(method)
+    return "/".join(part for part in parts if part)
+
+
+def bounded(key: str) -> str:
+    """``key`` itself, or its digest where it is long: anyone may send 60 kB in a header."""
+    if len(key) <= LONGEST_KEY // 4:
+        if key.isascii():
+            return key
+    raw = key.encode("utf-8", "backslashreplace")
+    return key if len(raw) <= LONGEST_KEY and _encodes(key) else "#" + _digest(raw, 16)
+
+
+def _encodes(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _short(scope: str) -> str:
+    # A short scope keeps a bucket's key in the allocator's 64-byte class in Redis.
+    clean = scope.replace("{", "(").replace("}", ")")
+    return clean if len(clean) <= _LONGEST_SCOPE else _digest(scope.encode(), 6)
+
+
+def _digest(raw: bytes, size: int) -> str:
+    return hashlib.blake2b(raw, digest_size=size).hexdigest()
+
+
+def _policy_name(limit: Limit) -> str:
+    rate = str(limit.rate).replace("/", "-per-").replace(" ", "-")
+    own = limit.scope if isinstance(limit.scope, str) else ""
+    name = f"{own}-{rate}" if own else rate
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+
+
+def _overrides(declared: Declared) -> bool:
+    if isinstance(declared, Named):
+        return bool(dict(declared.terms).get("override_defaults", True))
+    return declared.override_defaults

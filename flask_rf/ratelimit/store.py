@@ -1,0 +1,54 @@
+"""What a store of counts is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+from typing import Protocol
+
+from .plan import Policy
+
+
+class Claim(NamedTuple):
+    """What one request asks of one limit.
+
+    :param policy: the limit as it is counted.
+    :param key: the store's key of the count: the policy's prefix and whose request it is.
+    :param cost: units of quota; 0 only looks.
+    :param client: whose request it is, as people know them.
+    """
+
+    policy: Policy
+    key: str
+    cost: int = 1
+    client: str = ""
+
+
+class Verdict(NamedTuple):
+    """What a limit has to say about a claim. Times are in microseconds from now.
+
+    :param allowed: the claim fits.
+    :param remaining: units left, once the claim is met.
+    :param reset: until quota comes back.
+    :param retry: until the claim would fit; 0 if it does.
+    :param mark: tells the store which count a refund takes from.
+    :param held_by: the store that counted, and takes refunds; None if nothing was counted.
+    """
+
+    allowed: bool
+    remaining: int
+    reset: int
+    retry: int
+    mark: Any
+    held_by: Store | None
+
+
+class Store(Protocol):
+    """Counts. Claims are met all together or not at all; rejected ones are not counted."""
+
+    def take(self, claims: Sequence[Claim]) -> list[Verdict]: ...
+
+    def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None: ...
+
+    def clear(self, keys: Sequence[str]) -> None: ...

@@ -1,0 +1,61 @@
+"""The store an app's settings ask for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask
+
+from ..errors import ConfigurationError
+from ..redis import RedisOptions
+from ..redis import RedisServer
+from ..redis.breaker import Breaker
+from ..settings import resolve
+from ..signals import store_down
+from ..signals import store_up
+from .failover import Failover
+from .memory import MemoryStore
+from .options import LimiterOptions
+from .redis import RedisStore
+from .store import Store
+
+logger = logging.getLogger("flask_rf")
+
+
+def make_store(app: Flask, options: LimiterOptions) -> Store:
+    """Memory, or Redis with memory to fall back on.
+
+    :raises ConfigurationError: Redis is asked for and no URL is known.
+    """
+    memory = MemoryStore(options.memory_keys)
+    url = options.redis_url
+    if (options.backend or ("redis" if url else "memory")) == "memory":
+        return memory
+    if url is None:
+        raise ConfigurationError(
+            "RATE_LIMIT_BACKEND", "redis", "set REDIS_URL or RATE_LIMIT_REDIS_URL as well"
+        )
+    server = RedisServer(
+        url,
+        resolve(app, RedisOptions),
+        socket_timeout=options.timeout,
+        socket_connect_timeout=options.timeout,
+    )
+
+    def execute(*command: Any) -> Any:
+        return server.client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    return Failover(RedisStore(execute), memory, _breaker(app, server.address))
+
+
+def _breaker(app: Flask, address: str) -> Breaker:
+    def on_open(reason: str) -> None:
+        logger.warning("Rate limits go on without Redis at %s: %s", address, reason)
+        store_down.send(app, feature="ratelimit", reason=reason)
+
+    def on_close(outage: float) -> None:
+        logger.warning("Rate limits are back on Redis at %s after %.1f s", address, outage)
+        store_up.send(app, feature="ratelimit", outage=outage)
+
+    return Breaker(on_open, on_close)

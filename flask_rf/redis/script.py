@@ -1,0 +1,35 @@
+"""Lua scripts by their digest, sent whole only to a server that does not know them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+class Script:
+    """A script from a file.
+
+    :param path: the Lua source; it opens with the scheme of its keys.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text(encoding="utf-8")
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(
+        self, execute: Callable[..., Any], keys: Sequence[str], arguments: Sequence[Any]
+    ) -> Any:
+        """Run it once.
+
+        :param execute: sends one command and returns its reply.
+        """
+        from redis.exceptions import NoScriptError
+
+        try:
+            return execute("EVALSHA", self.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            # A fail-over or SCRIPT FLUSH forgot it; nothing has run, so this cannot count twice.
+            return execute("EVAL", self.text, len(keys), *keys, *arguments)
