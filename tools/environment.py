@@ -46,7 +46,6 @@ def _is_sound() -> bool:
     return ask("import pip, sys; print(sys.version_info[:2])") == version
 
 
-@functools.cache
 def _state() -> str:
     """What an installation depends on; with another state it is done again."""
     files = (ROOT / "pyproject.toml", ROOT / "uv.lock")

@@ -1,0 +1,329 @@
+"""dev.py and its tools: what they choose, what they say, and that they leave nothing behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+import dev
+from tests.parts.processes import Process
+from tests.parts.processes import wait_until
+from tools import environment
+from tools import parts
+from tools import processes
+from tools.processes import Trouble
+
+LOCK = """\
+version = 1
+
+[[package]]
+name = "flask"
+version = "3.1.3"
+source = { registry = "https://index.example/simple" }
+dependencies = [
+    { name = "click" },
+]
+
+[[package]]
+name = "flask-rf"
+version = "0.1.0"
+source = { editable = "." }
+
+[[package]]
+name = "sphinx"
+version = "8.1.3"
+source = { registry = "https://index.example/simple" }
+resolution-markers = [
+    "python_full_version == '3.10.*'",
+    "python_full_version < '3.10'",
+]
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of its own, with nothing in it but what an installation depends on."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    (tmp_path / "pyproject.toml").write_text("[project]")
+    (tmp_path / "uv.lock").write_text(LOCK)
+    return tmp_path
+
+
+@pytest.fixture
+def installed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The groups installed so far into a .venv that is sound."""
+    groups: list[str] = []
+    (checkout / ".venv").mkdir()
+    monkeypatch.setattr(environment, "_is_sound", lambda: True)
+    monkeypatch.setattr(environment, "_install", groups.append)
+    return groups
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on the PATH, empty."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def program(file: Path) -> str:
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_other_arguments_of_test_go_to_pytest_in_their_order() -> None:
+    options = dev.parse(["test", "tests/test_cors.py", "--full", "-k", "star", "--", "-x"])
+    assert options.pytest == ["tests/test_cors.py", "-k", "star", "-x"]
+    assert options.full
+
+
+def test_other_commands_refuse_arguments_they_do_not_know(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        dev.parse(["lint", "--fix"])
+    assert "--fix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"), [((0, 0), 0), ((0, 5), 0), ((5, 5), 5), ((5, 1), 1), ((2, 0), 2)]
+)
+def test_a_run_that_chose_no_tests_is_a_failure_only_if_no_other_chose_any(
+    statuses: tuple[int, int], expected: int
+) -> None:
+    assert dev.worst(*statuses) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, "memory"),
+        ("redis://:secret@db.example:6380/2", "Redis at db.example:6380"),
+        ("unix:///run/redis.sock", "Redis at /run/redis.sock"),
+    ],
+)
+def test_the_demo_names_its_back_end_without_the_password(url: str | None, words: str) -> None:
+    assert dev.back_end(url) == words
+
+
+def test_one_worker_needs_no_redis() -> None:
+    with dev.redis_url(1) as url:
+        assert url is None
+
+
+def test_the_demo_uses_the_redis_of_redis_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://db.example/1")
+    with dev.redis_url(2) as url:
+        assert url == "redis://db.example/1"
+
+
+@pytest.mark.servers
+def test_several_workers_get_a_redis_that_ends_with_the_demo() -> None:
+    with dev.redis_url(2) as url:
+        port = int(re.findall(r":(\d+)/", url)[0])
+        assert dev.accepts("127.0.0.1", port)
+    assert not dev.accepts("127.0.0.1", port)
+
+
+def test_the_demo_refuses_a_port_that_is_taken(
+    monkeypatch: pytest.MonkeyPatch, redis_server
+) -> None:
+    monkeypatch.setattr(dev, "prepare", lambda group: None)
+    with pytest.raises(Trouble, match=f"port {redis_server.port} is taken"):
+        dev.demo(dev.parse(["demo", "--port", str(redis_server.port)]))
+
+
+def test_the_redis_server_is_the_one_named_then_the_path_s_then_the_wheel_s(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RF_REDIS_SERVER", raising=False)
+    monkeypatch.setattr(parts, "ask", lambda program: "valkey-server of the wheel")
+    assert parts.redis_server() == "valkey-server of the wheel"
+    on_path = program(path / "redis-server")
+    assert parts.redis_server() == on_path
+    monkeypatch.setenv("RF_REDIS_SERVER", "/opt/redis/redis-server")
+    assert parts.redis_server() == "/opt/redis/redis-server"
+
+
+def test_a_missing_redis_server_names_the_remedy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RF_REDIS_SERVER", raising=False)
+    monkeypatch.setattr(parts, "ask", lambda program: "")
+    with pytest.raises(Trouble, match="apt-get install redis-server"):
+        parts.redis_server()
+
+
+def test_chromium_is_the_one_named_before_the_path_s(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHROME_PATH", raising=False)
+    on_path = program(path / "chromium")
+    assert parts.chromium() == on_path
+    named = program(path / "my-chrome")
+    monkeypatch.setenv("CHROME_PATH", named)
+    assert parts.chromium() == named
+
+
+def test_a_chrome_path_that_is_no_program_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROME_PATH", "/no/such/chrome")
+    with pytest.raises(Trouble, match="CHROME_PATH is /no/such/chrome"):
+        parts.chromium()
+
+
+def test_a_missing_chromium_names_the_remedies(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHROME_PATH", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(parts, "_chromium_by_playwright", lambda: None)
+    with pytest.raises(Trouble, match="(?s)apt-get install chromium.*--without browser"):
+        parts.chromium()
+
+
+def test_the_lock_becomes_constraints_that_name_no_index() -> None:
+    assert environment.locked_versions(LOCK).splitlines() == [
+        "flask==3.1.3",
+        "sphinx==8.1.3; (python_full_version == '3.10.*') or (python_full_version < '3.10')",
+    ]
+
+
+def test_a_second_run_installs_nothing(installed: list[str]) -> None:
+    environment.prepare("tests")
+    environment.prepare("tests")
+    environment.prepare("lint")
+    assert installed == ["tests", "lint"]
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "uv.lock"])
+def test_a_changed_file_installs_again(checkout: Path, installed: list[str], file: str) -> None:
+    environment.prepare("tests")
+    (checkout / file).write_text("changed")
+    environment.prepare("tests")
+    assert installed == ["tests", "tests"]
+
+
+def test_a_failed_installation_is_done_again(
+    installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(group: str) -> None:
+        raise Trouble
+
+    with monkeypatch.context() as patch, pytest.raises(Trouble):
+        patch.setattr(environment, "_install", fail)
+        environment.prepare("tests")
+    environment.prepare("tests")
+    assert installed == ["tests"]
+
+
+def test_a_half_made_venv_is_not_sound(checkout: Path) -> None:
+    assert not environment._is_sound()
+    processes.run(sys.executable, "-m", "venv", "--without-pip", environment.VENV)
+    assert not environment._is_sound()
+
+
+def test_a_venv_of_another_python_is_not_sound(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "PYTHON", Path(sys.executable))
+    assert environment._is_sound()
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1, "final", 0))
+    assert not environment._is_sound()
+
+
+def test_a_python_that_cannot_install_pip_names_the_one_package_to_add(
+    checkout: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Trouble, match="apt-get install python3-venv"):
+        environment.prepare("tests")
+
+
+def test_a_server_that_ends_shows_its_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no such setting')"]
+    with pytest.raises(Trouble, match="(?s)server did not start.*no such setting"):
+        with processes.served(tmp_path / "server.log", lambda: False, *command):
+            pytest.fail("it is not up")
+
+
+def family(process: Process) -> list[psutil.Process]:
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def gone(members: list[psutil.Process]) -> bool:
+    return not any(
+        member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in members
+    )
+
+
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(600)
+"""
+
+PARENT = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {STUBBORN!r}])
+"""
+
+LINT = f"""
+import dev, sys
+
+def lint(options):
+    return dev.run(sys.executable, "-c", {PARENT!r})
+
+dev.lint = lint
+sys.argv[1:] = ["lint"]
+sys.exit(dev.main())
+"""
+
+DEMO = """
+import dev, sys
+
+dev.prepare = lambda group: None
+dev.PYTHON = sys.executable
+sys.argv[1:] = ["demo", "--workers", "2"]
+sys.exit(dev.main())
+"""
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_the_children_of_children_too(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = Process([sys.executable, "-c", LINT], tmp_path / "dev.log")
+    wait_until(lambda: "up" in process.output())
+    members = family(process)
+    assert len(members) == 3
+    process.signal(number)
+    wait_until(lambda: not process.alive)
+    assert process.stop() == 130
+    assert gone(members[1:])
+
+
+@pytest.mark.servers
+def test_ctrl_c_ends_the_demo_with_its_workers_and_its_redis(tmp_path: Path) -> None:
+    process = Process([sys.executable, "-c", DEMO], tmp_path / "dev.log")
+    wait_until(lambda: "The chat is at" in process.output() or not process.alive, 30)
+    assert process.alive, process.output()
+    members = family(process)
+    assert len(members) >= 5  # itself, Redis, gunicorn and its two workers
+    process.signal(signal.SIGINT)
+    wait_until(lambda: not process.alive, 30)
+    assert process.stop() == 0, process.output()
+    assert gone(members[1:])
