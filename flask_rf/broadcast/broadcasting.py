@@ -1,0 +1,144 @@
+"""Broadcasting as compiled for one app."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from ..errors import BroadcastError
+from ..errors import ConfigurationError
+from ..errors import RedisUnavailable
+from ..redis import namespace
+from ..redis import RedisOptions
+from ..redis import RedisServer
+from ..settings import resolve
+from ..signals import event_dropped
+from ..signals import event_published
+from ..signals import socket_closed
+from ..signals import socket_opened
+from . import protocol
+from .authorization import Authorizer
+from .broker import Broker
+from .channel import InvalidChannel
+from .channel import parse_channel
+from .envelope import Envelope
+from .memory import MemoryBroker
+from .options import BroadcastOptions
+from .protocol import Code
+from .server import Announce
+from .server import Server
+from .session import Rules
+from .signature import Signer
+
+
+class Broadcasting:
+    """One app's keys, rules and publisher; its live side is made in each process.
+
+    :param allows_origin: whether a page of another site may open a socket.
+    :param request_id: the id of the current request, or "".
+    """
+
+    def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
+        self.options = options
+        self.authorizer = authorizer
+        self.signer = Signer(options.app_key, options.secrets_for(app))
+        self.rules = Rules(options.max_subscriptions, options.max_client_events)
+        self.allows_origin: Callable[[str], bool] = lambda origin: origin in options.origins
+        self.request_id: Callable[[], str] = lambda: ""
+        self._app = app
+        self._base = f"{namespace(app)}:{options.app_id}"
+        self._redis = resolve(app, RedisOptions)
+        self._server: Server | None = None
+        self._pid = 0
+
+    def start(self, workers: int) -> None:
+        """:raises ConfigurationError: several workers, each with an audience of its own."""
+        if workers > 1 and self.options.backend == "memory":
+            raise ConfigurationError(
+                "BROADCAST_BACKEND",
+                "memory",
+                f"{workers} workers would each reach only their own sockets; "
+                "set REDIS_URL, or run one worker",
+            )
+
+    def stop(self, window: float) -> None:
+        """Tell every socket of this process to come back elsewhere."""
+        if self._server is not None and self._pid == os.getpid():
+            self._server.close_all(Code.RECONNECT, "this server is going away", window)
+
+    @property
+    def server(self) -> Server:
+        """This process's live side; a fork never sees its parent's."""
+        if self._server is None or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._server = self._make_server()
+            atexit.register(self._server.stop)
+        return self._server
+
+    def publish(
+        self, channels: tuple[str, ...], event: str, data: Any, skip: str, on_error: str
+    ) -> None:
+        """See :meth:`.publisher.Audience.send`."""
+        text = self._check(channels, event, data)
+        now, request_id = time.time(), self.request_id()
+        events = [
+            (name, Envelope(protocol.encode(event, text, name), now, skip, request_id))
+            for name in channels
+        ]
+        try:
+            self.server.broker.publish(events)
+        except RedisUnavailable as error:
+            event_dropped.send(self._app, channel=channels[0], reason=error.reason)
+            if on_error == "drop":
+                return
+            raise BroadcastError(channels[0], event, error.reason) from error
+        for name, envelope in events:
+            size = len(envelope.payload)
+            event_published.send(self._app, channel=name, event=event, size=size)
+
+    def _check(self, channels: tuple[str, ...], event: str, data: Any) -> str:
+        try:
+            for name in channels:
+                parse_channel(name)
+        except InvalidChannel as error:
+            raise BroadcastError(str(channels[0]), event, str(error)) from None
+        if not isinstance(event, str) or not 0 < len(event) <= protocol.MAX_EVENT:
+            limit = f"an event's name has 1 to {protocol.MAX_EVENT} characters"
+            raise BroadcastError(channels[0], str(event), limit)
+        text = self._app.json.dumps({} if data is None else data, separators=(",", ":"))
+        size = len(text.encode())
+        if size > self.options.max_event:
+            reason = f"{size} bytes are more than BROADCAST_MAX_EVENT={self.options.max_event}"
+            raise BroadcastError(channels[0], event, reason)
+        return text
+
+    def _make_server(self) -> Server:
+        app = self._app
+        announce = Announce(
+            opened=lambda socket_id: _tell(socket_opened, app, socket_id=socket_id),
+            closed=lambda socket_id: _tell(socket_closed, app, socket_id=socket_id),
+            dropped=lambda reason: _tell(event_dropped, app, channel="", reason=reason),
+        )
+        return Server(
+            self._make_broker(), self.signer, self.rules, self.options.activity_timeout, announce
+        )
+
+    def _make_broker(self) -> Broker:
+        if self.options.backend == "memory":
+            return MemoryBroker()
+        from .redis import RedisBroker
+
+        url = self.options.redis_url or ""
+        commands = RedisServer(url, self._redis)
+        # RESP2: messages then arrive as replies, in line with the rest.
+        listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
+        return RedisBroker(commands, listening, self._base)
+
+
+def _tell(signal: Any, app: Flask, **facts: Any) -> None:
+    signal.send(app, **facts)

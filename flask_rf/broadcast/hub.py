@@ -1,0 +1,128 @@
+"""Who listens in this process, and the fan-out of events to them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Protocol
+from typing import TypeVar
+
+from .envelope import Envelope
+from .wire import text_frame
+
+#: Sockets served between two looks at the clock, and the seconds after which a fan-out
+#: gives way, so that plain requests stay quick beside many thousand sockets.
+_STRIDE = 128
+_SLICE = 0.002
+
+T = TypeVar("T")
+
+
+class Sink(Protocol):
+    """Where a socket's frames go; ``push`` never blocks."""
+
+    @property
+    def socket_id(self) -> str: ...
+
+    def push(self, frames: bytes) -> None: ...
+
+
+class Waiting:
+    """Keeps a channel's frames for a socket until it has been told that it is subscribed."""
+
+    __slots__ = ("_frames", "socket_id")
+
+    def __init__(self, socket_id: str) -> None:
+        self.socket_id = socket_id
+        self._frames: list[bytes] = []
+
+    def push(self, frames: bytes) -> None:
+        self._frames.append(frames)
+
+    def frames(self) -> bytes:
+        return b"".join(self._frames)
+
+
+class Hub:
+    """Channels and their sinks.
+
+    One lock guards the table and the moment a waiting sink is replaced; fan-out
+    works on a copy and holds no lock while it sends.
+    """
+
+    def __init__(self) -> None:
+        self._channels: dict[str, dict[str, Sink]] = {}
+        self._lock = threading.RLock()
+
+    def add(self, channel: str, sink: Sink) -> None:
+        with self._lock:
+            self._channels.setdefault(channel, {})[sink.socket_id] = sink
+
+    def admit(self, channel: str, sink: Sink, first: bytes) -> bool:
+        """Let a waiting socket in: ``first``, then what it missed, then live frames.
+
+        Returns False where it has left meanwhile.
+        """
+        with self._lock:
+            sinks = self._channels.get(channel, {})
+            waiting = sinks.get(sink.socket_id)
+            if not isinstance(waiting, Waiting):
+                return False
+            sinks[sink.socket_id] = sink
+            sink.push(first + waiting.frames())
+            return True
+
+    def remove(self, channel: str, socket_id: str) -> bool:
+        """Returns whether nobody listens to the channel any more."""
+        with self._lock:
+            sinks = self._channels.get(channel)
+            if sinks is None or sinks.pop(socket_id, None) is None:
+                return False
+            if not sinks:
+                del self._channels[channel]
+            return not sinks
+
+    def sinks(self, channel: str) -> tuple[Sink, ...]:
+        with self._lock:
+            return tuple(self._channels.get(channel, {}).values())
+
+    def channels(self) -> list[str]:
+        with self._lock:
+            return list(self._channels)
+
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        """Send what arrived in one go; each socket gets its part in one piece, in order."""
+        if len(burst) == 1 or not any(envelope.skip for _, envelope in burst):
+            names = {channel for channel, _ in burst}
+            if len(names) == 1:
+                frames = b"".join(text_frame(envelope.payload) for _, envelope in burst)
+                self._fan_out(self.sinks(names.pop()), frames, burst[0][1].skip)
+                return
+        self._deliver_mixed(burst)
+
+    def _deliver_mixed(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        parts: dict[str, tuple[Sink, list[bytes]]] = {}
+        for channel, envelope in burst:
+            frame = text_frame(envelope.payload)
+            for sink in self.sinks(channel):
+                if sink.socket_id != envelope.skip:
+                    parts.setdefault(sink.socket_id, (sink, []))[1].append(frame)
+        for sink, frames in _in_slices(parts.values()):
+            sink.push(b"".join(frames))
+
+    def _fan_out(self, sinks: Iterable[Sink], frames: bytes, skip: str) -> None:
+        for sink in _in_slices(sinks):
+            if sink.socket_id != skip:
+                sink.push(frames)
+
+
+def _in_slices(items: Iterable[T]) -> Iterator[T]:
+    started = time.monotonic()
+    for index, item in enumerate(items, 1):
+        yield item
+        if index % _STRIDE == 0 and time.monotonic() - started > _SLICE:
+            time.sleep(0)  # under gevent, lets the loop run what is ready
+            started = time.monotonic()

@@ -1,0 +1,198 @@
+"""One subscriber connection to Redis, supervised: it is watched, replaced and subscribed anew."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError
+
+from ..redis import RedisServer
+from .broker import Deliver
+from .broker import LinkChanged
+from .envelope import BadEnvelope
+from .envelope import Envelope
+from .envelope import unpack
+
+logger = logging.getLogger("flask_rf.broadcast")
+
+_TICK = 1.0  # seconds between housekeeping on a silent connection
+_PING_AFTER = 2.0  # seconds of silence before a PING
+_DEAD_AFTER = 4.0  # seconds of silence after which the connection counts as lost
+_BACKOFF_CAP = 1.0  # longest pause between two attempts: back within 3 s of Redis's return
+_LINGER = 5.0  # seconds an unused subscription is kept, for reloads and reconnects
+_BURST = 512  # messages read before they are passed on
+
+_CONFIRMATION = 1.0  # seconds a subscriber waits to be sure that it hears everything
+
+
+class Listener:
+    """Hears the topics of the channels subscribed to, for as long as the process lives.
+
+    :param server: where to connect.
+    :param prefix: begins the topic of every channel.
+    """
+
+    def __init__(
+        self, server: RedisServer, prefix: str, deliver: Deliver, link_changed: LinkChanged
+    ) -> None:
+        self.up = False
+        self._server = server
+        self._prefix = prefix.encode()
+        self._deliver = deliver
+        self._link_changed = link_changed
+        self._confirmed: dict[bytes, threading.Event] = {}
+        self._unused: dict[bytes, float] = {}
+        self._connection: Any = None
+        self._writing = threading.Lock()
+        self._stopped = threading.Event()
+        self._first_attempt = threading.Event()
+        threading.Thread(target=self._run, name="rf-listener", daemon=True).start()
+        # The first socket is to be told the truth about the link, not an early "down".
+        self._first_attempt.wait(_CONFIRMATION)
+
+    def subscribe(self, channel: str) -> None:
+        """Hear a channel; returns once Redis has confirmed it, or the link is down."""
+        topic = self._prefix + channel.encode()
+        with self._writing:
+            self._unused.pop(topic, None)
+            confirmed = self._confirmed.get(topic)
+            if confirmed is None:
+                confirmed = self._confirmed[topic] = threading.Event()
+                self._send("SUBSCRIBE", topic)
+        if self.up:
+            confirmed.wait(_CONFIRMATION)
+
+    def unsubscribe(self, channel: str) -> None:
+        with self._writing:
+            self._unused[self._prefix + channel.encode()] = time.monotonic() + _LINGER
+
+    def stop(self) -> None:
+        self._stopped.set()
+        connection = self._connection
+        if connection is not None:
+            connection.disconnect()
+
+    def _run(self) -> None:
+        pause = 0.05
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                self._connect()
+                self._listen()
+            except (RedisError, OSError) as error:
+                self._lost(error)
+            self._first_attempt.set()
+            pause = 0.05 if time.monotonic() - began > _DEAD_AFTER else min(pause * 2, _BACKOFF_CAP)
+            self._stopped.wait(pause * random.uniform(0.5, 1.0))
+
+    def _connect(self) -> None:
+        connection: Any = self._server.client.connection_pool.make_connection()
+        connection.connect()
+        with self._writing:
+            self._drop_unused(everything=True)
+            for event in self._confirmed.values():
+                event.clear()
+            self._connection = connection
+            if self._confirmed:
+                connection.send_command("SUBSCRIBE", *self._confirmed)
+            # A PING's answer comes after the confirmations: the link is whole.
+            connection.send_command("PING", check_health=False)
+
+    def _listen(self) -> None:
+        connection, heard, asked = self._connection, time.monotonic(), 0.0
+        while not self._stopped.is_set():
+            replies = _read_burst(connection)
+            now = time.monotonic()
+            if replies:
+                heard, asked = now, 0.0
+                self._handle(replies)
+            elif now - heard > _DEAD_AFTER:
+                raise ConnectionError(f"no sign of life for {_DEAD_AFTER:.0f} s")
+            elif now - heard > _PING_AFTER and not asked:
+                asked = now
+                with self._writing:
+                    connection.send_command("PING", check_health=False)
+            with self._writing:
+                self._drop_unused()
+
+    def _handle(self, replies: list[list[Any]]) -> None:
+        burst = []
+        for reply in replies:
+            kind = reply[0]
+            if kind == b"message":
+                event = self._event(reply)
+                if event is not None:
+                    burst.append(event)
+            elif kind == b"subscribe":
+                confirmed = self._confirmed.get(reply[1])
+                if confirmed is not None:
+                    confirmed.set()
+            elif kind in (b"pong", b"PONG") and not self.up:
+                self._found()
+        if burst:
+            self._pass_on(burst)
+
+    def _event(self, reply: list[Any]) -> tuple[str, Envelope] | None:
+        try:
+            return reply[1][len(self._prefix) :].decode(), unpack(reply[2])
+        except (BadEnvelope, UnicodeDecodeError) as error:
+            logger.warning("ignored a message on %r: %s", reply[1], error)
+            return None
+
+    def _pass_on(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        try:
+            self._deliver(burst)
+        except Exception:
+            logger.exception("an event could not be delivered; listening goes on")
+
+    def _found(self) -> None:
+        self.up = True
+        logger.info("listening to Redis at %s", self._server.address)
+        self._first_attempt.set()
+        self._link_changed(True)
+
+    def _lost(self, error: Exception) -> None:
+        with self._writing:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+        if self.up and not self._stopped.is_set():
+            self.up = False
+            reason = str(error).partition("\n")[0]
+            logger.warning(
+                "lost Redis at %s (%s); trying again until it is back", self._server.address, reason
+            )
+            self._link_changed(False)
+
+    def _drop_unused(self, everything: bool = False) -> None:
+        now = time.monotonic()
+        for topic, deadline in list(self._unused.items()):
+            if everything or deadline < now:
+                del self._unused[topic]
+                if self._confirmed.pop(topic, None) is not None:
+                    self._send("UNSUBSCRIBE", topic)
+
+    def _send(self, command: str, topic: bytes) -> None:
+        """Needs the writing lock. Without a connection, reconnecting says it all again."""
+        if self._connection is not None:
+            try:
+                self._connection.send_command(command, topic, check_health=False)
+            except (RedisError, OSError):
+                logger.debug("%s failed; the reader will notice", command)
+
+
+def _read_burst(connection: Any) -> list[list[Any]]:
+    """All that has arrived, at most :data:`_BURST`; empty after a silent tick."""
+    try:
+        replies = [connection.read_response(timeout=_TICK, disconnect_on_error=False)]
+    except TimeoutError:
+        return []
+    while len(replies) < _BURST and connection.can_read(timeout=0):
+        replies.append(connection.read_response(timeout=_TICK, disconnect_on_error=False))
+    return [reply if isinstance(reply, list) else [reply] for reply in replies]

@@ -1,0 +1,97 @@
+"""The settings of broadcasting."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from typing import ClassVar
+
+from flask import Flask
+
+from .. import kinds
+from ..errors import ConfigurationError
+from ..redis import redis_url
+from ..redis import RedisOptions
+from ..settings import Options
+from ..settings import resolve
+from ..settings import setting
+
+
+def _path_segment(raw: Any) -> str:
+    text = kinds.text(str(raw))
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError("write 1 to 64 letters, digits, - or _")
+    return text
+
+
+def _default_url(app: Flask) -> str | None:
+    return resolve(app, RedisOptions).url
+
+
+def _default_backend(app: Flask) -> str:
+    return "redis" if resolve(app, BroadcastRedisOptions).redis_url else "memory"
+
+
+@dataclass(frozen=True)
+class BroadcastRedisOptions(Options):
+    prefix: ClassVar[str] = "BROADCAST_"
+
+    redis_url: str | None = setting(
+        redis_url, derive=_default_url, secret=True, doc="The Redis between workers."
+    )
+
+
+@dataclass(frozen=True)
+class BroadcastOptions(BroadcastRedisOptions):
+    backend: str = setting(
+        kinds.choice("redis", "memory"),
+        derive=_default_backend,
+        doc="Where events go: redis between processes, memory within one.",
+    )
+    app_id: str = setting(_path_segment, "1", doc="The app's id in the HTTP API.")
+    app_key: str = setting(
+        _path_segment, "flask-rf", doc="The public key that clients connect with."
+    )
+    app_secret: tuple[str, ...] = setting(
+        kinds.strings,
+        (),
+        secret=True,
+        doc="Secrets of signatures, the first signs; derived from SECRET_KEY by default.",
+    )
+    origins: tuple[str, ...] = setting(
+        kinds.strings, (), doc="Origins of other sites whose pages may open sockets."
+    )
+    activity_timeout: int = setting(
+        kinds.whole(5), 120, doc="Seconds of silence after which a ping is sent."
+    )
+    max_message: int = setting(
+        kinds.whole(128), 10_000, doc="Characters in one message from a client."
+    )
+    max_event: int = setting(kinds.whole(128), 100_000, doc="Bytes in one published event.")
+    max_queue: int = setting(
+        kinds.whole(4096), 1_048_576, doc="Bytes that may wait for a slow reader."
+    )
+    max_subscriptions: int = setting(kinds.whole(1), 100, doc="Channels per connection.")
+    max_client_events: int = setting(
+        kinds.whole(1), 20, doc="Client events per connection and second."
+    )
+
+    def secrets_for(self, app: Flask) -> tuple[str, ...]:
+        """The accepted secrets; all workers must come to the same.
+
+        :raises ConfigurationError: several processes share Redis and nothing they agree on.
+        """
+        if self.app_secret:
+            return self.app_secret
+        if app.secret_key:
+            key = app.secret_key
+            raw = key.encode() if isinstance(key, str) else key
+            return (hmac.new(raw, b"flask_rf.broadcast", "sha256").hexdigest(),)
+        if self.backend == "redis":
+            raise ConfigurationError(
+                "BROADCAST_APP_SECRET", None, "set it or SECRET_KEY, so that all workers agree"
+            )
+        return (secrets.token_hex(32),)

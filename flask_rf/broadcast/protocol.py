@@ -1,0 +1,146 @@
+"""The Pusher Channels protocol, version 7, as text: what a server says and what a client may say.
+
+``data`` from a server is always a JSON *string*; a client may send it as a string
+or as plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+VERSIONS = range(5, 8)
+MAX_EVENT = 200
+
+_SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
+
+
+class Code(IntEnum):
+    """Codes of ``pusher:error`` and of the close frame that follows.
+
+    Clients stop for good at 4000 to 4099, come back after a second at 4100 to 4199
+    and at once at 4200 to 4299.
+    """
+
+    UNKNOWN_APP = 4001
+    UNSUPPORTED_PROTOCOL = 4007
+    NO_PROTOCOL = 4008
+    UNAUTHORISED = 4009
+    OVER_CAPACITY = 4100
+    RECONNECT = 4200
+    NO_PONG = 4201
+    CLIENT_EVENT_REFUSED = 4301
+
+
+@dataclass(frozen=True)
+class ClientMessage:
+    """One well-formed message from a client; ``data`` is what the JSON held."""
+
+    event: str
+    channel: str | None
+    data: Any
+
+    def fields(self) -> Mapping[str, Any]:
+        """``data`` as an object, whichever way the client wrote it; empty when it is none."""
+        data = self.data
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except ValueError:
+                data = None
+        return data if isinstance(data, dict) else {}
+
+
+class BadMessage(ValueError):
+    """Not a message of the protocol; the text says why, for the client's developer."""
+
+
+def parse_message(text: str) -> ClientMessage:
+    """Read a client's message.
+
+    :raises BadMessage: it is no JSON object with a short ``event`` and at most a ``channel``.
+    """
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadMessage("the message is not JSON") from None
+    if not isinstance(message, dict):
+        raise BadMessage("the message is not a JSON object")
+    event, channel = message.get("event"), message.get("channel")
+    if not isinstance(event, str) or not 0 < len(event) <= MAX_EVENT:
+        raise BadMessage(f"'event' is not a text of 1 to {MAX_EVENT} characters")
+    if channel is not None and not isinstance(channel, str):
+        raise BadMessage("'channel' is not a text")
+    return ClientMessage(event, channel, message.get("data"))
+
+
+def is_socket_id(text: str) -> bool:
+    return _SOCKET_ID.fullmatch(text) is not None
+
+
+def compact(value: Any) -> str:
+    """JSON without spare white space."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def encode(event: str, data: str, channel: str | None = None, **extra: Any) -> bytes:
+    """One message to a client.
+
+    :param data: the event's data, JSON already.
+    :param extra: further top-level keys (``user_id`` of a client event).
+    """
+    message: dict[str, Any] = {"event": event}
+    if channel is not None:
+        message["channel"] = channel
+    message["data"] = data
+    return compact({**message, **extra}).encode("utf-8", "surrogatepass")
+
+
+def connection_established(socket_id: str, activity_timeout: int) -> bytes:
+    data = {"socket_id": socket_id, "activity_timeout": activity_timeout}
+    return encode("pusher:connection_established", compact(data))
+
+
+def error(code: int | None, message: str) -> bytes:
+    data = {"code": code, "message": message}
+    return encode("pusher:error", compact(data))
+
+
+def pong() -> bytes:
+    return encode("pusher:pong", "{}")
+
+
+def ping() -> bytes:
+    return encode("pusher:ping", "{}")
+
+
+def subscription_succeeded(channel: str, members: Mapping[str, Any] | None = None) -> bytes:
+    """:param members: user ids and infos of a presence channel; None for the other kinds."""
+    data: dict[str, Any] = {}
+    if members is not None:
+        who = {"ids": list(members), "hash": dict(members), "count": len(members)}
+        data = {"presence": who}
+    return encode("pusher_internal:subscription_succeeded", compact(data), channel)
+
+
+def subscription_error(channel: str, kind: str, message: str, status: int) -> bytes:
+    data = {"type": kind, "error": message, "status": status}
+    return encode("pusher:subscription_error", compact(data), channel)
+
+
+def member_added(channel: str, user_id: str, user_info: Any) -> bytes:
+    data = {"user_id": user_id, "user_info": user_info}
+    return encode("pusher_internal:member_added", compact(data), channel)
+
+
+def member_removed(channel: str, user_id: str) -> bytes:
+    return encode("pusher_internal:member_removed", compact({"user_id": user_id}), channel)
+
+
+def link_changed(up: bool) -> bytes:
+    """Our own: whether this server still hears the other servers."""
+    return encode("rf:resumed" if up else "rf:interrupted", "{}")

@@ -1,0 +1,273 @@
+"""The live side of broadcasting in one process: connections, their conversations, their end.
+
+Made after fork, on the first socket or the first event. The transports
+(:mod:`.websocket`) feed it bytes; it answers through each connection's outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RedisUnavailable
+from . import protocol
+from . import session
+from . import wire
+from .broker import Broker
+from .channel import Channel
+from .envelope import Envelope
+from .hub import Hub
+from .hub import Waiting
+from .outbox import Outbox
+from .protocol import Code
+from .session import Member
+from .session import Session
+from .signature import Signer
+from .wire import close_frame
+from .wire import text_frame
+from .wire import Wire
+
+logger = logging.getLogger("flask_rf.broadcast")
+
+_SWEEP = 1.0  # seconds between two looks at who is idle or still closing
+_PONG_WITHIN = 30.0  # seconds, as the protocol recommends
+_SPREAD = 0.01  # seconds between two closes of a drain, if there is time for it
+_LAST_WORDS = 5.0  # seconds a closing peer may take to read what it is owed
+
+
+class Connection:
+    """One open socket: a session, and an outbox that is its only way out."""
+
+    __slots__ = ("heard_at", "outbox", "pinged", "session", "socket_id", "wire")
+
+    def __init__(self, socket_id: str, session: Session, wire: Wire, outbox: Outbox) -> None:
+        self.socket_id = socket_id
+        self.session = session
+        self.wire = wire
+        self.outbox = outbox
+        self.heard_at = time.monotonic()
+        self.pinged = False
+
+    def push(self, frames: bytes) -> None:
+        self.outbox.push(frames)
+
+    def say(self, message: bytes) -> None:
+        self.outbox.push(text_frame(message))
+
+
+@dataclass(frozen=True)
+class Announce:
+    """Who is told of a socket's opening and closing, by its id, and of events dropped, by why."""
+
+    opened: Callable[[str], None]
+    closed: Callable[[str], None]
+    dropped: Callable[[str], None]
+
+
+class Server:
+    """All the sockets of one app in one process.
+
+    :param broker: carries events between processes.
+    :param activity_timeout: seconds of silence after which either side pings.
+    :param announce: told what happens.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        signer: Signer,
+        rules: session.Rules,
+        activity_timeout: int,
+        announce: Announce,
+    ) -> None:
+        self.broker = broker
+        self.hub = Hub()
+        self.connections: dict[str, Connection] = {}
+        self._signer = signer
+        self._rules = rules
+        self._activity_timeout = activity_timeout
+        self._announce = announce
+        self._starting = threading.Lock()
+        self._started = False
+        self._stopped = threading.Event()
+
+    def open(self, wire: Wire, outbox: Outbox) -> Connection:
+        """Greet a socket whose handshake is done."""
+        self._start()
+        socket_id = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
+        talk = Session(socket_id, self._signer, self._rules)
+        connection = Connection(socket_id, talk, wire, outbox)
+        self.connections[socket_id] = connection
+        connection.say(protocol.connection_established(socket_id, self._activity_timeout))
+        if not self.broker.up:
+            connection.say(protocol.link_changed(False))
+        self._announce.opened(socket_id)
+        return connection
+
+    def receive(self, connection: Connection, data: bytes) -> None:
+        """Take bytes from a socket. Calls for one connection never overlap."""
+        connection.heard_at, connection.pinged = time.monotonic(), False
+        if connection.outbox.finished_at is not None:
+            return  # what a peer says after our close frame changes nothing
+        for received in connection.wire.feed(data):
+            if isinstance(received, wire.Text):
+                for action in connection.session.receive(received.text, connection.heard_at):
+                    self._perform(connection, action)
+            elif isinstance(received, wire.Reply):
+                connection.push(received.data)
+            else:
+                connection.outbox.finish(received.reply)
+
+    def lost(self, connection: Connection) -> None:
+        """Forget a socket whose stream has ended, whichever side ended it."""
+        if self.connections.pop(connection.socket_id, None) is None:
+            return
+        connection.outbox.abort()
+        for name in list(connection.session.subscriptions):
+            self._part(connection, name)
+        self._announce.closed(connection.socket_id)
+
+    def dropped(self) -> None:
+        """A socket read so slowly that what waited for it was given up."""
+        self._announce.dropped("slow reader")
+
+    def close(self, connection: Connection, code: int, reason: str) -> None:
+        """Tell a client why, and which of its ways to come back to take, then close."""
+        connection.outbox.finish(
+            text_frame(protocol.error(code, reason)) + close_frame(code, reason)
+        )
+
+    def close_all(self, code: int, reason: str, window: float = 0.0) -> None:
+        """Close every socket, a few at a time over at most ``window`` seconds.
+
+        Clients told to reconnect do so at once and all together: the server must spread them.
+        """
+        connections = list(self.connections.values())
+        pause = min(_SPREAD, window / max(len(connections), 1))
+        for connection in connections:
+            self.close(connection, code, reason)
+            time.sleep(pause)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.broker.stop()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self.broker.start(self.hub.deliver, self._link_changed)
+                threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
+
+    def _perform(self, connection: Connection, action: session.Action) -> None:
+        if isinstance(action, session.Send):
+            connection.say(action.message)
+        elif isinstance(action, session.Subscribe):
+            self._join(connection, action.channel, action.member)
+        elif isinstance(action, session.Unsubscribe):
+            self._part(connection, action.channel.name)
+        elif isinstance(action, session.Whisper):
+            self._whisper(connection, action)
+        else:
+            self.close(connection, action.code, action.reason)
+
+    def _join(self, connection: Connection, channel: Channel, member: Member | None) -> None:
+        # Events wait from before the members are read until the client has been told
+        # about them, so that none falls between.
+        self.hub.add(channel.name, Waiting(connection.socket_id))
+        self.broker.subscribe(channel.name)
+        members = self._enter(connection, channel.name, member) if member else None
+        first = text_frame(protocol.subscription_succeeded(channel.name, members))
+        self.hub.admit(channel.name, connection, first)
+        if connection.socket_id not in self.connections:
+            self._part(connection, channel.name)
+
+    def _enter(self, connection: Connection, channel: str, member: Member) -> Mapping[str, Any]:
+        try:
+            return self.broker.join(channel, connection.socket_id, member)
+        except RedisUnavailable:
+            # Those of this process, till the link is back and everybody enters anew.
+            return {m.user_id: m.info for m in self._present_here(channel).values()}
+
+    def _present_here(self, channel: str) -> dict[str, Member]:
+        present = {}
+        for connection in list(self.connections.values()):
+            member = connection.session.subscriptions.get(channel)
+            if member is not None:
+                present[connection.socket_id] = member
+        return present
+
+    def _part(self, connection: Connection, channel: str) -> None:
+        member = connection.session.subscriptions.pop(channel, None)
+        if self.hub.remove(channel, connection.socket_id):
+            self.broker.unsubscribe(channel)
+        if member is not None:
+            try:
+                self.broker.leave(channel, connection.socket_id, member.user_id)
+            except RedisUnavailable as error:
+                logger.debug("left %r unannounced: %s", channel, error)
+
+    def _whisper(self, connection: Connection, whisper: session.Whisper) -> None:
+        envelope = Envelope(whisper.message, time.time(), connection.socket_id)
+        try:
+            self.broker.publish([(whisper.channel.name, envelope)])
+        except RedisUnavailable:
+            reason = "the link between servers is down"
+            connection.say(protocol.error(Code.CLIENT_EVENT_REFUSED, reason))
+
+    def _link_changed(self, up: bool) -> None:
+        if up:
+            # Not in the listener's thread: it has events to pass on meanwhile.
+            threading.Thread(target=self._restore, name="rf-restore", daemon=True).start()
+        else:
+            self._tell_all(up)
+
+    def _restore(self) -> None:
+        self._enter_all_again()
+        self._tell_all(True)
+
+    def _tell_all(self, up: bool) -> None:
+        frame = text_frame(protocol.link_changed(up))
+        for connection in list(self.connections.values()):
+            connection.push(frame)
+
+    def _enter_all_again(self) -> None:
+        """After an outage Redis may know less or more than the truth: state it anew."""
+        channels = {
+            name
+            for connection in list(self.connections.values())
+            for name, member in list(connection.session.subscriptions.items())
+            if member is not None
+        }
+        for channel in channels:
+            members: Mapping[str, Any] = {}
+            try:
+                for socket_id, member in self._present_here(channel).items():
+                    members = self.broker.join(channel, socket_id, member)
+            except RedisUnavailable:
+                return
+            frame = text_frame(protocol.subscription_succeeded(channel, members))
+            for sink in self.hub.sinks(channel):
+                sink.push(frame)
+
+    def _sweep(self) -> None:
+        ping = text_frame(protocol.ping())
+        while not self._stopped.wait(_SWEEP):
+            now = time.monotonic()
+            for connection in list(self.connections.values()):
+                finished = connection.outbox.finished_at
+                silent = now - connection.heard_at
+                if finished is not None:
+                    if now - finished > _LAST_WORDS:
+                        connection.outbox.abort()
+                elif silent > self._activity_timeout + _PONG_WITHIN:
+                    self.close(connection, Code.NO_PONG, "no answer to the ping")
+                elif silent > self._activity_timeout and not connection.pinged:
+                    connection.pinged = True
+                    connection.push(ping)

@@ -1,0 +1,40 @@
+"""Broadcasting alone: public, private and presence channels, and a route that sends."""
+
+from flask import Flask
+from flask import request
+
+from flask_rf import Broadcast
+from flask_rf import BroadcastError
+
+app = Flask(__name__)
+app.config["SECRET_KEY"] = "a secret of the tests"
+broadcast = Broadcast(app)
+
+
+@broadcast.user
+def user() -> str | None:
+    return request.headers.get("X-User")
+
+
+@broadcast.channel("private-orders.{owner}")
+def may_listen(user: str, owner: str) -> bool:
+    return user == owner
+
+
+@broadcast.channel("presence-room.{room}")
+def may_enter(user: str, room: str) -> dict[str, str]:
+    return {"name": user.title()}
+
+
+@app.post("/send/<channel>")
+def send(channel: str) -> tuple[str, int]:
+    try:
+        broadcast.to(channel).to_others().send("message", request.get_json())
+    except BroadcastError as error:
+        return str(error), 503
+    return "", 204
+
+
+@app.get("/")
+def index() -> str:
+    return "ok"
