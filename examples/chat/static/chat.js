@@ -1,0 +1,256 @@
+const { room, user: me } = document.body.dataset;
+const $ = (id) => document.getElementById(id);
+
+const rf = new RF();
+const channel = rf.join(`room.${room}`);
+
+/* Who is here */
+
+const COLOURS = 8;
+
+function paintAvatar(avatar, id, name) {
+  const sum = [...id].reduce((total, letter) => (total * 31 + letter.codePointAt(0)) >>> 0, 7);
+  avatar.dataset.colour = sum % COLOURS;
+  avatar.textContent = name.split(" ").map((word) => [...word][0]).slice(0, 2).join("").toUpperCase();
+}
+
+function showPeople() {
+  const first = ({ id }) => Number(id !== me);
+  const people = channel.members.sort((a, b) => first(a) - first(b) || a.name.localeCompare(b.name));
+  $("count").textContent = `· ${people.length}`;
+  $("people").replaceChildren(...people.map(({ id, name }) => {
+    const person = $("person").content.cloneNode(true);
+    paintAvatar(person.querySelector(".avatar"), id, name);
+    person.querySelector(".name").textContent = id === me ? `${name} (you)` : name;
+    return person;
+  }));
+}
+
+channel
+  .here(showPeople)
+  .joining(({ id, name }) => {
+    showPeople();
+    const last = $("lines").lastElementChild;
+    if (last?.dataset.left === id) last.remove(); // only reloaded the page
+    else addLine(`${name} came in`);
+  })
+  .leaving(({ id, name }) => {
+    showPeople();
+    stopTyping(id);
+    addLine(`${name} left`).dataset.left = id;
+  });
+
+/* Messages, kept for this tab so that a reload or a look into another room loses nothing */
+
+const KEPT = 50;
+const TOGETHER = 5 * 60; // seconds within which one person's messages stand under one name
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+const storage = `${me} ${room}`;
+const kept = JSON.parse(sessionStorage.getItem(storage) ?? "[]");
+
+function keep(message) {
+  kept.push(message);
+  sessionStorage.setItem(storage, JSON.stringify(kept.slice(-KEPT)));
+  addMessage(message);
+}
+
+function addMessage({ user, text, at }) {
+  const fragment = $("message").content.cloneNode(true);
+  const line = fragment.firstElementChild;
+  const when = new Date(at * 1000);
+  const before = $("lines").lastElementChild?.dataset;
+  line.dataset.by = user.id;
+  line.dataset.at = at;
+  line.classList.toggle("mine", user.id === me);
+  line.classList.toggle("more", before?.by === user.id && at - before.at < TOGETHER);
+  paintAvatar(line.querySelector(".avatar"), user.id, user.name);
+  line.querySelector(".name").textContent = user.id === me ? "You" : user.name;
+  line.querySelector("time").textContent = clock.format(when);
+  line.querySelector("time").dateTime = when.toISOString();
+  line.querySelector("time").title = when.toLocaleString();
+  line.querySelector(".text").textContent = text;
+  append(line, user.id === me);
+}
+
+function addLine(text = "") {
+  const line = document.createElement("li");
+  line.className = "happened";
+  line.textContent = text;
+  return append(line);
+}
+
+const atEnd = () => $("log").scrollTop > -80; // 0 is the end, less is further up
+const showEnd = () => ($("log").scrollTop = 0);
+
+function append(line, follow = false) {
+  $("newer").hidden = atEnd() || follow;
+  $("empty").hidden ||= "by" in line.dataset;
+  $("lines").append(line);
+  if ($("newer").hidden) showEnd();
+  return line;
+}
+
+$("newer").addEventListener("click", showEnd);
+$("log").addEventListener("scroll", () => ($("newer").hidden ||= atEnd()));
+
+kept.forEach(addMessage);
+channel.listen("message", (message) => {
+  stopTyping(message.user.id);
+  keep(message);
+});
+
+/* Typing */
+
+const TYPING = 4000; // ms a whisper counts; the typist repeats it every two seconds
+const typists = new Map();
+let whispered = 0;
+
+$("text").addEventListener("input", () => {
+  if (Date.now() - whispered < TYPING / 2 || !$("text").value) return;
+  whispered = Date.now();
+  channel.whisper("typing");
+});
+
+channel.listenForWhisper("typing", (_, { userId }) => {
+  if (userId === me) return;
+  clearTimeout(typists.get(userId));
+  typists.set(userId, setTimeout(stopTyping, TYPING, userId));
+  showTyping();
+});
+
+function stopTyping(id) {
+  clearTimeout(typists.get(id));
+  if (typists.delete(id)) showTyping();
+}
+
+function showTyping() {
+  const names = channel.members.filter(({ id }) => typists.has(id)).map(({ name }) => name);
+  const who = names.length > 2 ? "Several people" : names.join(" and ");
+  $("typing").textContent = who && `${who} ${names.length > 1 ? "are" : "is"} typing…`;
+}
+
+/* Asking the server */
+
+/** POST to this room; null when the server can't be reached. */
+async function post(path, fields = {}) {
+  const headers = { "X-Socket-ID": rf.socketId };
+  const body = new URLSearchParams(fields);
+  try {
+    return await fetch(`/rooms/${room}/${path}`, { method: "POST", headers, body });
+  } catch {
+    return null;
+  }
+}
+
+const seconds = (response) => Number(response.headers.get("Retry-After") ?? 1);
+
+function whyNot(response) {
+  if (!response) return "Not sent: the server can't be reached. Your words are still here.";
+  if (response.status === 503) {
+    return "Not sent: the link between servers is down. Your words are still here; try again in a moment.";
+  }
+  if (response.status === 429) {
+    return `You are quick! Sending works again in ${seconds(response)} s. Your words are still here.`;
+  }
+  if (response.status === 403) return "Your visit has ended. Reload the page to come in again.";
+  return "Not sent: something went wrong. Your words are still here.";
+}
+
+const note = (text = "") => ($("note").textContent = text);
+
+/* Sending */
+
+let sending = false;
+
+$("composer").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const written = $("text").value;
+  if (sending || !written.trim()) return;
+  sending = true;
+  const response = await post("messages", { text: written });
+  sending = false;
+  note(response?.ok ? "" : whyNot(response));
+  if (!response?.ok) return;
+  keep(await response.json());
+  whispered = 0;
+  if ($("text").value === written) $("text").value = "";
+});
+
+$("text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("composer").requestSubmit();
+});
+
+/* Waving, five times a minute */
+
+let waveTimer;
+
+$("wave").addEventListener("click", async () => {
+  if ($("wave").ariaDisabled === "true") return;
+  const response = await post("wave");
+  if (response?.status === 429) return countDown(seconds(response));
+  if (!response?.ok) return note(whyNot(response).replace("sent", "waved").split(" Your words")[0]);
+  note();
+  addWave(await response.json());
+  showQuota(response.headers);
+});
+
+channel.listen("wave", addWave);
+
+function addWave({ user }) {
+  const last = $("lines").lastElementChild;
+  const line = last?.dataset.waves === user.id ? last : addLine();
+  const times = Number(line.dataset.times ?? 0) + 1;
+  Object.assign(line.dataset, { waves: user.id, times });
+  line.textContent = `${user.id === me ? "You" : user.name} waved${times > 1 ? ` ${times} times` : ""}`;
+}
+
+function showQuota(headers) {
+  const [limit, left] = ["Limit", "Remaining"].map((name) => headers.get(`X-RateLimit-${name}`));
+  const reset = Number(headers.get("RateLimit")?.match(/;t=(\d+)/)?.[1] ?? 60);
+  $("quota").textContent = `${left} of ${limit} left`;
+  clearTimeout(waveTimer);
+  waveTimer = setTimeout(freeToWave, reset * 1000);
+}
+
+function countDown(left) {
+  clearTimeout(waveTimer);
+  if (left <= 0) return freeToWave();
+  $("wave").ariaDisabled = "true";
+  $("quota").textContent = `again in ${left} s`;
+  waveTimer = setTimeout(countDown, 1000, left - 1);
+}
+
+function freeToWave() {
+  $("wave").ariaDisabled = "false";
+  $("quota").textContent = "5 a minute";
+}
+
+/* The connection, in plain words */
+
+const WORDS = {
+  connecting: ["Connecting…"],
+  connected: ["Connected"],
+  reconnecting: ["Reconnecting…", "The connection was lost. Trying to get it back."],
+  interrupted: ["Interrupted", "The link between servers is down; it is being restored."],
+  failed: ["Disconnected", "The server does not let this page in. Reload it to try again."],
+  closed: ["Disconnected"],
+  offline: ["Offline", "You are offline. The chat goes on as soon as the network is back."],
+};
+
+function showState() {
+  const state = navigator.onLine ? rf.state : "offline";
+  const [word, explanation = ""] = WORDS[state];
+  $("state").textContent = word;
+  $("state").dataset.state = state;
+  $("explanation").textContent = explanation;
+  if (state === "connected") note();
+}
+
+rf.on("state", showState);
+for (const event of ["online", "offline"]) addEventListener(event, showState);
+for (const avatar of document.querySelectorAll("[data-avatar]")) {
+  paintAvatar(avatar, me, avatar.nextElementSibling.textContent);
+}
+showState();

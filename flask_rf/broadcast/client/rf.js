@@ -1,0 +1,456 @@
+/**
+ * The browser's end of flask_rf's broadcasting, speaking Pusher Channels protocol 7.
+ *
+ *     <script src="/broadcasting/rf.js"></script>
+ *     <script>
+ *       const rf = new RF();
+ *       rf.channel("chat").listen("message", (message) => console.log(message));
+ *     </script>
+ *
+ * A script tag and `import "/broadcasting/rf.js"` alike define `RF`. On the tag, `data-key`,
+ * `data-host` and `data-auth-endpoint` set the options of these names.
+ */
+(() => {
+  "use strict";
+
+  /**
+   * @typedef {"connecting" | "connected" | "reconnecting" | "interrupted" | "failed" | "closed"} State
+   * @typedef {{code?: number, reason?: string, delay?: number}} Detail  close code, why, ms to wait
+   * @typedef {{id: string} & Record<string, any>} Member  the user's id and what the app tells of them
+   * @typedef {{type: string, error: string, status: number}} Refusal
+   * @typedef {(data: any, meta: {userId?: string}) => void} Listener
+   */
+
+  const HANDSHAKE = 10_000; // ms for a new connection to greet us
+  const ANSWER = 10_000; // ms for a pong, or for the authorisation endpoint
+  const STEADY = 5_000; // ms after which a connection counts as a good one
+  const LONGEST = 30_000; // ms between two attempts, at most
+
+  const SUBSCRIBED = "pusher_internal:subscription_succeeded";
+  const REFUSED = "pusher:subscription_error";
+  const STATES = new Map([
+    ["pusher:connection_established", "connected"],
+    ["rf:interrupted", "interrupted"],
+    ["rf:resumed", "connected"],
+  ]);
+
+  const { document, location } = globalThis;
+  const script = /** @type {HTMLScriptElement} */ (document?.currentScript);
+  /** Where the app is mounted: what stands before /broadcasting/rf.js, else the page's origin. */
+  const home = script?.src?.match(/^(.*)\/broadcasting\/rf\.js/)?.[1] ?? location?.origin;
+
+  /** Full jitter: clients that lost one server together do not come back together. */
+  const backoff = (attempt) => Math.random() * Math.min(LONGEST, 1000 * 2 ** attempt);
+
+  const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+
+  const parse = (text) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  };
+
+  class Listeners {
+    #byEvent = new Map();
+
+    add(event, listener) {
+      this.#byEvent.set(event, (this.#byEvent.get(event) ?? new Set()).add(listener));
+    }
+
+    remove(event, listener) {
+      if (listener) this.#byEvent.get(event)?.delete(listener);
+      else this.#byEvent.delete(event);
+    }
+
+    tell(event, ...values) {
+      for (const listener of [...(this.#byEvent.get(event) ?? [])]) {
+        try {
+          listener(...values);
+        } catch (error) {
+          setTimeout(() => { throw error; }); // reported as uncaught; the others still hear
+        }
+      }
+    }
+  }
+
+  /** One socket at a time: opened, kept alive and opened again. Knows nothing of channels. */
+  class Connection {
+    /** @type {State} */
+    state = "closed";
+    socketId = "";
+    #url;
+    #onState;
+    #onEvent;
+    #socket;
+    #timer;
+    #attempts = 0;
+    #since = Infinity;
+    #activityTimeout;
+
+    constructor(url, onState, onEvent) {
+      this.#url = url;
+      this.#onState = onState;
+      this.#onEvent = onEvent;
+    }
+
+    open() {
+      if (this.state !== "closed" && this.state !== "failed") return;
+      this.#attempts = 0;
+      this.#become("connecting");
+      this.#dial();
+    }
+
+    close() {
+      this.#drop();
+      this.#become("closed");
+    }
+
+    send = (event, data, channel) => {
+      if (this.socketId) this.#socket.send(JSON.stringify({ event, data, channel }));
+    };
+
+    /** Something changed outside: try again now, or see whether the connection still lives. */
+    nudge = () => {
+      if (this.socketId) this.#ping();
+      else if (this.state === "reconnecting" && !this.#socket) this.#dial();
+    };
+
+    #dial() {
+      const socket = (this.#socket = new WebSocket(this.#url));
+      socket.onmessage = ({ data }) => this.#receive(data);
+      socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+      this.#wait(HANDSHAKE, () => this.#lost(1006, "no greeting"));
+    }
+
+    /** Not left to the close event, which a dead network delays by minutes. */
+    #drop() {
+      clearTimeout(this.#timer);
+      if (this.#socket) {
+        this.#socket.onmessage = this.#socket.onclose = null;
+        this.#socket.close();
+      }
+      this.#socket = null;
+      this.socketId = "";
+    }
+
+    #lost(code, reason) {
+      this.#drop();
+      if (performance.now() - this.#since > STEADY) this.#attempts = 0;
+      this.#since = Infinity;
+      if (code >= 4000 && code < 4100) return this.#become("failed", { code, reason });
+      // At once, but not twice: a server that sends everybody away must not be hammered.
+      const atOnce = code >= 4200 && code < 4300 && !this.#attempts;
+      const delay = atOnce ? 0 : backoff(this.#attempts);
+      this.#attempts++;
+      this.#wait(delay, () => this.#dial());
+      this.#become("reconnecting", { code, reason, delay });
+    }
+
+    #receive(text) {
+      const frame = parse(text);
+      const event = frame?.event;
+      if (typeof event !== "string") return;
+      const data = parse(frame.data);
+      if (event === "pusher:connection_established") this.#greeted(data);
+      if (this.socketId) this.#wait(this.#activityTimeout, () => this.#ping());
+      if (event === "pusher:ping") this.send("pusher:pong", {});
+      this.#onEvent(frame, data);
+      if (STATES.has(event)) this.#become(STATES.get(event));
+    }
+
+    #greeted({ socket_id, activity_timeout = 120 }) {
+      this.socketId = socket_id;
+      this.#activityTimeout = activity_timeout * 1000;
+      this.#since = performance.now();
+    }
+
+    #ping() {
+      this.send("pusher:ping", {});
+      this.#wait(ANSWER, () => this.#lost(4201, "no pong"));
+    }
+
+    /** The one timer: greeting, activity, pong and the next attempt never overlap. */
+    #wait(ms, then) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(then, ms);
+    }
+
+    #become(state, detail = {}) {
+      if (state === this.state && state !== "reconnecting") return;
+      this.state = state;
+      this.#onState(state, detail);
+    }
+  }
+
+  /** A public channel, and what all kinds have in common. */
+  class Channel {
+    _subscribed = false;
+    _listeners = new Listeners();
+
+    constructor(name, send) {
+      /** As on the wire, prefix included. @type {string} */
+      this.name = name;
+      this._send = send;
+    }
+
+    /** @param {string} event @param {Listener} listener */
+    listen(event, listener) {
+      this._listeners.add(event, listener);
+      return this;
+    }
+
+    /** @param {string} event @param {Listener} [listener] all of the event's when left out */
+    stopListening(event, listener) {
+      this._listeners.remove(event, listener);
+      return this;
+    }
+
+    /** On every subscription, so again after a reconnection. @param {() => void} listener */
+    subscribed(listener) {
+      if (this._subscribed) listener();
+      return this.listen(SUBSCRIBED, listener);
+    }
+
+    /** @param {(refusal: Refusal) => void} listener */
+    error(listener) {
+      return this.listen(REFUSED, listener);
+    }
+
+    _receive(event, data, meta) {
+      if (event === SUBSCRIBED) this._subscribed = true;
+      this._listeners.tell(event, data, meta);
+    }
+  }
+
+  /** A channel the app must let us into; its members may whisper to each other. */
+  class PrivateChannel extends Channel {
+    /** Tell the others, past the app; lost while not subscribed. @param {string} event */
+    whisper(event, data = {}) {
+      if (this._subscribed) this._send(`client-${event}`, data, this.name);
+      return this;
+    }
+
+    /** @param {string} event @param {Listener} listener */
+    listenForWhisper(event, listener) {
+      return this.listen(`client-${event}`, listener);
+    }
+  }
+
+  /** A private channel that tells who is on it. */
+  class PresenceChannel extends PrivateChannel {
+    /** Our own member id, once let in. */
+    me = "";
+    #members = new Map();
+
+    /** @returns {Member[]} */
+    get members() {
+      return [...this.#members.values()];
+    }
+
+    /** All members, on every subscription. @param {(members: Member[]) => void} listener */
+    here(listener) {
+      if (this._subscribed) listener(this.members);
+      return this.listen("rf:here", listener);
+    }
+
+    /** @param {(member: Member) => void} listener */
+    joining(listener) {
+      return this.listen("rf:joining", listener);
+    }
+
+    /** @param {(member: Member) => void} listener */
+    leaving(listener) {
+      return this.listen("rf:leaving", listener);
+    }
+
+    _receive(event, data, meta) {
+      if (event === SUBSCRIBED) {
+        const { hash } = data.presence;
+        this.#members = new Map(Object.entries(hash).map(([id, info]) => [id, { ...info, id }]));
+      }
+      super._receive(event, data, meta);
+      if (event === SUBSCRIBED) this._listeners.tell("rf:here", this.members);
+      else if (event === "pusher_internal:member_added") this.#add(data.user_id, data.user_info);
+      else if (event === "pusher_internal:member_removed") this.#remove(data.user_id);
+    }
+
+    #add(id, info) {
+      const known = this.#members.has(id);
+      const member = { ...info, id };
+      this.#members.set(id, member);
+      if (!known) this._listeners.tell("rf:joining", member);
+    }
+
+    #remove(id) {
+      const member = this.#members.get(id);
+      if (this.#members.delete(id)) this._listeners.tell("rf:leaving", member);
+    }
+  }
+
+  class RF {
+    #channels = new Map();
+    #listeners = new Listeners();
+    #options;
+    #connection;
+
+    /**
+     * Connects at once.
+     *
+     * @param {object} [options]
+     * @param {string} [options.key] of the app
+     * @param {string} [options.host] with port, scheme and path as needed; default: this app's
+     * @param {string} [options.authEndpoint]
+     * @param {Record<string, string> | (() => Record<string, string>)} [options.headers] for it
+     */
+    constructor(options = {}) {
+      this.#options = {
+        key: "flask-rf",
+        host: home,
+        authEndpoint: `${home}/broadcasting/auth`,
+        ...script?.dataset,
+        ...options,
+      };
+      const { host, key } = this.#options;
+      const base = host.includes("://") ? host : `${location.protocol}//${host}`;
+      this.#connection = new Connection(
+        `${base.replace(/^http/, "ws")}/app/${key}?protocol=7&client=rf.js&version=0.1.0`,
+        (state, detail) => this.#changed(state, detail),
+        (frame, data) => this.#receive(frame, data),
+      );
+      const { nudge } = this.#connection;
+      globalThis.addEventListener?.("online", nudge);
+      globalThis.addEventListener?.("offline", nudge);
+      document?.addEventListener("visibilitychange", nudge);
+      this.connect();
+    }
+
+    /** @returns {State} */
+    get state() {
+      return this.#connection.state;
+    }
+
+    /** For the X-Socket-ID header, with which `to_others()` leaves this page out; "" at first. */
+    get socketId() {
+      return this.#connection.socketId;
+    }
+
+    /** Again, after `disconnect()` or a failure; its channels are subscribed anew. */
+    connect() {
+      this.#connection.open();
+    }
+
+    disconnect() {
+      this.#connection.close();
+    }
+
+    /**
+     * "state" tells (State, Detail), "error" the server's {code, message}.
+     *
+     * @param {"state" | "error"} event @param {(...values: any[]) => void} listener
+     */
+    on(event, listener) {
+      this.#listeners.add(event, listener);
+      return this;
+    }
+
+    /** @param {"state" | "error"} event @param {(...values: any[]) => void} [listener] */
+    off(event, listener) {
+      this.#listeners.remove(event, listener);
+      return this;
+    }
+
+    /** @param {string} name @returns {Channel} */
+    channel(name) {
+      return this.#channel(Channel, name);
+    }
+
+    /** @param {string} name without "private-" @returns {PrivateChannel} */
+    private(name) {
+      return this.#channel(PrivateChannel, `private-${name}`);
+    }
+
+    /** @param {string} name without "presence-" @returns {PresenceChannel} */
+    join(name) {
+      return this.#channel(PresenceChannel, `presence-${name}`);
+    }
+
+    /** Leave the channels of this name, whatever their kind. @param {string} name */
+    leave(name) {
+      for (const channel of [name, `private-${name}`, `presence-${name}`]) {
+        if (this.#channels.delete(channel)) {
+          this.#connection.send("pusher:unsubscribe", { channel });
+        }
+      }
+    }
+
+    #channel(Kind, name) {
+      if (!this.#channels.has(name)) {
+        const channel = new Kind(name, this.#connection.send);
+        this.#channels.set(name, channel);
+        this.#subscribe(channel);
+      }
+      return this.#channels.get(name);
+    }
+
+    #changed(state, detail) {
+      if (!this.socketId) this.#channels.forEach((channel) => (channel._subscribed = false));
+      this.#listeners.tell("state", state, detail);
+    }
+
+    #receive({ event, channel, user_id: userId }, data) {
+      if (channel) this.#channels.get(channel)?._receive(event, data, { userId });
+      else if (event === "pusher:error") this.#listeners.tell("error", data);
+      else if (event === "pusher:connection_established") {
+        this.#channels.forEach((channel) => this.#subscribe(channel));
+      }
+    }
+
+    /** Every connection asks anew, since a signature holds for one socket id. */
+    async #subscribe(channel) {
+      const { name } = channel;
+      const { socketId } = this;
+      const wanted = () =>
+        socketId && socketId === this.socketId && this.#channels.get(name) === channel;
+      for (let attempt = 0; wanted(); attempt++) {
+        const answer = channel instanceof PrivateChannel ? await this.#authorise(name) : {};
+        if (!wanted()) return;
+        if (!answer.error) {
+          const { auth = "", channel_data } = answer;
+          if (channel_data) channel.me = parse(channel_data).user_id;
+          return this.#connection.send("pusher:subscribe", { channel: name, auth, channel_data });
+        }
+        const { status } = answer;
+        if (status && status !== 429 && status < 500) {
+          return channel._receive(REFUSED, answer, {});
+        }
+        await sleep(backoff(attempt));
+      }
+    }
+
+    /** The endpoint's answer, or a Refusal, of status 0 when there was none. */
+    async #authorise(channel_name) {
+      const { authEndpoint, headers } = this.#options;
+      const token = document?.querySelector('meta[name="csrf-token"]')?.getAttribute("content");
+      let status = 0;
+      try {
+        const response = await fetch(authEndpoint, {
+          method: "POST",
+          body: new URLSearchParams({ socket_id: this.socketId, channel_name }),
+          headers: {
+            Accept: "application/json",
+            ...(token && { "X-CSRF-TOKEN": token }),
+            ...(typeof headers === "function" ? headers() : headers),
+          },
+          signal: AbortSignal.timeout(ANSWER),
+        });
+        status = response.status;
+        if (status === 200) return await response.json();
+      } catch {} // no network, or no JSON
+      return { type: "AuthError", error: `${authEndpoint} answered ${status}`, status };
+    }
+  }
+
+  globalThis.RF = RF;
+})();
