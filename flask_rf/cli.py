@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
+from typing import cast
 
 import click
 from flask import current_app
@@ -12,7 +14,24 @@ from .settings import Hidden
 from .settings import Resolved
 from .settings import resolved_settings
 
-rf = AppGroup("rf", help="Explain and operate flask_rf.")
+#: Commands that features bring, by name; loaded when used.
+_FEATURES = {"cors": ("flask_rf.cors.commands", "cors_command")}
+
+
+class _Commands(AppGroup):
+    """Our own commands and the features'."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_FEATURES])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _FEATURES:
+            return super().get_command(ctx, name)
+        module, command = _FEATURES[name]
+        return cast(click.Command, getattr(importlib.import_module(module), command))
+
+
+rf = _Commands("rf", help="Explain and operate flask_rf.")
 
 
 @rf.command("config")

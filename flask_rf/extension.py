@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Thread
 from typing import Any
+from typing import ParamSpec
 from typing import TypeVar
 
 from flask import Flask
@@ -14,8 +17,11 @@ from .errors import SetupError
 from .health import Health
 from .ratelimit import Limiter
 from .recipe import Recipe
+from .request_id import current_request_id
 from .request_id import RequestID
+from .request_id import spawn
 
+P = ParamSpec("P")
 R = TypeVar("R", bound=Recipe[Any])
 
 
@@ -78,7 +84,15 @@ class RF:
             if name == "cors" and not self._cors_mentioned and not CORS.configured(app):
                 continue
             feature.init_app(app)
+        _introduce(app)
         app.extensions["rf"] = self
+
+    def spawn(self, function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thread:
+        """Run ``function`` aside, under the current request's id.
+
+        :returns: the started daemon thread, which is a greenlet under gevent's monkey patch.
+        """
+        return spawn(function, *args, **kwargs)
 
     def _add(self, name: str, given: R | None, kind: type[R]) -> None:
         feature = kind() if given is _DEFAULT else given
@@ -90,3 +104,14 @@ class RF:
         if name in type(self).__annotations__:
             raise SetupError(f"rf.{name} was left out: RF(…, {name}=None)")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _introduce(app: Flask) -> None:
+    """Hand features what they need of each other; they never import one another."""
+    broadcasting = app.extensions.get("rf_broadcast")
+    if broadcasting is None:
+        return
+    broadcasting.request_id = lambda: current_request_id() or ""
+    cors = app.extensions.get("rf_cors")
+    if cors is not None:
+        broadcasting.trust_origins(cors.allows_origin)

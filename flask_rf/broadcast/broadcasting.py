@@ -35,12 +35,14 @@ from .server import Server
 from .session import Rules
 from .signature import Signer
 
+#: Whether an origin may use a path.
+OriginPolicy = Callable[[str, str], bool]
+
 
 class Broadcasting:
     """One app's keys, rules and publisher; its live side is made in each process.
 
-    :param allows_origin: whether a page of another site may open a socket.
-    :param request_id: the id of the current request, or "".
+    :ivar request_id: gives the id of the current request, or "".
     """
 
     def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
@@ -48,13 +50,23 @@ class Broadcasting:
         self.authorizer = authorizer
         self.signer = Signer(options.app_key, options.secrets_for(app))
         self.rules = Rules(options.max_subscriptions, options.max_client_events)
-        self.allows_origin: Callable[[str], bool] = lambda origin: origin in options.origins
+        self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
         self._app = app
         self._base = f"{namespace(app)}:{options.app_id}"
         self._redis = resolve(app, RedisOptions)
         self._server: Server | None = None
         self._pid = 0
+
+    def trust_origins(self, policy: OriginPolicy) -> None:
+        """Let pages open sockets from the origins another policy allows, too."""
+        self._origin_policies.append(policy)
+
+    def allows_origin(self, origin: str, path: str) -> bool:
+        """Whether a page of another site may open a socket at ``path``."""
+        return origin in self.options.origins or any(
+            allows(origin, path) for allows in self._origin_policies
+        )
 
     def start(self, workers: int) -> None:
         """:raises ConfigurationError: several workers, each with an audience of its own."""

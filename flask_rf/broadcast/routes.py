@@ -83,7 +83,8 @@ class _Routes:
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
 
     def _may_connect(self, origin: str) -> bool:
-        return urlsplit(origin).netloc == request.host or self._broadcasting.allows_origin(origin)
+        own = urlsplit(origin).netloc == request.host
+        return own or self._broadcasting.allows_origin(origin, request.path)
 
     def socket(self, ws: Any, key: str) -> None:
         if not isinstance(ws.thread, NoReader):
