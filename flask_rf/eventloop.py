@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
-from typing import cast
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,4 +29,4 @@ def off_the_loop(function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
     from gevent import get_hub
 
-    return cast(T, get_hub().threadpool.apply(function, arguments))
+    return get_hub().threadpool.apply(function, arguments)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from flask import Flask
 from flask import Response
 
-RANKS = ("request_id", "metrics", "compression", "cors", "limiter")
+RANKS = ("request_id", "metrics", "compression", "cors", "limiter", "health")
 
 Before = Callable[[], Any]
 After = Callable[[Response], Response]

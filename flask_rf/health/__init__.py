@@ -2,75 +2,117 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any
+from typing import TypeVar
 
 from flask import Blueprint
 from flask import Flask
-from flask import Response
 
 from .. import hooks
-from .. import kinds
+from ..checks import add_check
+from ..checks import Check
+from ..errors import SetupError
 from ..recipe import Recipe
-from ..settings import Options
+from ..redis.client import RedisOptions
 from ..settings import resolve
-from ..settings import setting
+from .disk import disk_check
+from .lag import lag_check
+from .lag import runs_greenlets
+from .memory import memory_check
+from .monitor import Monitor
+from .options import HealthOptions
+from .redis import redis_check
+from .result import Result
 
+__all__ = ["Health", "HealthOptions", "Monitor", "Result"]
 
-@dataclass(frozen=True)
-class HealthOptions(Options):
-    prefix: ClassVar[str] = "HEALTH_"
-
-    url_prefix: str = setting(
-        kinds.text, "/health", key="HEALTH_PREFIX", doc="Where the health endpoints are."
-    )
-
-
-class Monitor:
-    """One app's health.
-
-    :ivar draining: whether the process is shutting down.
-    """
-
-    def __init__(self) -> None:
-        self.draining = False
-
-    def drain(self) -> None:
-        """Report not ready from now on."""
-        self.draining = True
-
-    def live(self) -> Response:
-        return _answer("pass", 200)
-
-    def ready(self) -> Response:
-        return _answer("shutting_down", 503) if self.draining else _answer("pass", 200)
+F = TypeVar("F", bound=Callable[[], Any])
 
 
 class Health(Recipe[Monitor]):
-    """Health endpoints: ``/health/live`` and ``/health/ready``."""
+    """Answer probes at ``/health``, ``/health/live``, ``/health/ready`` and ``/health/startup``::
+
+        health = Health(app)
+
+        @health.check("warehouse", critical=False)
+        def warehouse(): return warehouse_client.ping()
+
+    Options are the fields of :class:`HealthOptions`.
+    """
 
     name = "health"
     options = HealthOptions
 
+    def __init__(self, app: Flask | None = None, **options: Any) -> None:
+        self._checks: dict[str, Check] = {}
+        super().__init__(app, **options)
+
     def compile(self, app: Flask) -> Monitor:
         options = resolve(app, HealthOptions, self.given)
-        monitor = Monitor()
-        blueprint = Blueprint("rf_health", __name__, url_prefix=options.url_prefix)
-        blueprint.add_url_rule("/live", view_func=monitor.live, endpoint="live")
-        blueprint.add_url_rule("/ready", view_func=monitor.ready, endpoint="ready")
-        app.register_blueprint(blueprint)
-        hooks.exempt(app, "rf_health.live", "rf_health.ready")
+        for check in (*_built_in_checks(app, options), *self._checks.values()):
+            add_check(app, check)
+        monitor = Monitor(app, options)
+        _add_routes(app, monitor, options.url_prefix)
+        hooks.place(app, "health", before=monitor.before)
         return monitor
 
+    def check(
+        self,
+        name: str,
+        *,
+        critical: bool = True,
+        timeout: float | None = None,
+        ready: bool = True,
+    ) -> Callable[[F], F]:
+        """Decorate a function that checks something the app depends on.
+
+        It returns None, True, False, a dict or a :class:`Result`, or raises.
+
+        :param critical: whether its failure is the app's, not a mere warning.
+        :param timeout: seconds; ``HEALTH_TIMEOUT`` if None.
+        :param ready: whether the app can serve only while it passes.
+        :raises SetupError: there is a check of that name.
+        """
+
+        def add(function: F) -> F:
+            check = Check(name, function, critical, timeout, ready)
+            if name in self._checks:
+                raise SetupError(f"the health check {name!r} exists already: choose another name")
+            for app in self._apps:
+                add_check(app, check)
+            self._checks[name] = check
+            return function
+
+        return add
+
     def drain(self) -> None:
-        """Report not ready from now on, so that no new requests are sent here."""
+        """Report not ready from now on: no new requests should be sent here."""
         self.compiled.drain()
 
 
-def _answer(status: str, code: int) -> Response:
-    return Response(
-        f'{{"status": "{status}"}}',
-        code,
-        {"Cache-Control": "no-store"},
-        content_type="application/health+json",
-    )
+def _add_routes(app: Flask, monitor: Monitor, prefix: str) -> None:
+    blueprint = Blueprint("rf_health", __name__, template_folder="templates")
+    for endpoint, view in monitor.views.items():
+        name = endpoint.rpartition(".")[2]
+        rule = prefix if name == "everything" else f"{prefix}/{name}"
+        blueprint.add_url_rule(rule, name, view)
+    app.register_blueprint(blueprint)
+    hooks.exempt(app, *monitor.views)
+
+
+def _built_in_checks(app: Flask, options: HealthOptions) -> list[Check]:
+    """Those that need no words of the user; only Redis is something to wait for."""
+    checks = []
+    redis = resolve(app, RedisOptions)
+    if redis.url is not None:
+        ping = redis_check(redis.url, redis, options.timeout)
+        checks.append(Check("redis", ping, critical=options.redis_critical))
+    for path in options.disk_paths:
+        disk = disk_check(path, options.disk_warn, options.disk_fail)
+        checks.append(Check(f"disk:{path}", disk, ready=False))
+    memory = memory_check(options.memory_warn, options.memory_fail)
+    lag = lag_check(options.lag_warn, options.lag_fail)
+    checks.append(Check("memory", memory, ready=False))
+    checks.append(Check("event loop", lag, critical=False, ready=False, applies=runs_greenlets))
+    return checks
