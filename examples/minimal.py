@@ -12,7 +12,9 @@ rf = RF(app)
 def page():
     return """<!doctype html><title>Hello</title><body>
     <script src="/broadcasting/rf.js"></script>
-    <script>new RF().channel("hello").listen("said", ({name}) => document.body.append(name, " "))</script>"""
+    <script>
+      new RF().channel("hello").listen("said", ({name}) => document.body.append(name, " "));
+    </script>"""
 
 
 @app.post("/hello/<name>")

@@ -48,7 +48,9 @@ def may_enter(user, room):
 
 @app.get("/")
 def welcome():
-    return redirect(url_for("enter", room="lobby")) if visitor() else render_template("welcome.html")
+    if visitor():
+        return redirect(url_for("enter", room="lobby"))
+    return render_template("welcome.html")
 
 
 @app.post("/")

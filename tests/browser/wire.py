@@ -1,0 +1,87 @@
+"""``rf.js`` in a page of its own, its server and its clock in the test's hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+import flask_rf
+
+CLIENT = Path(flask_rf.__file__).parent / "broadcast" / "client" / "rf.js"
+_FAKES = Path(__file__).with_name("fakes.js")
+_SCRIPT = '<script src="/broadcasting/rf.js"></script>'
+
+
+class Wire:
+    """The other end of the client's WebSocket; ``socket`` means the newest one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._greetings = 0
+
+    def load(self, options: str = "", html: str = _SCRIPT) -> Wire:
+        """Open the page ``https://shop.test`` and make ``rf = new RF(options)``."""
+        self.page.clock.install()
+        self.page.add_init_script(path=_FAKES)
+        self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html"))
+        self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(path=CLIENT))
+        self.page.goto("https://shop.test/")
+        self.run(
+            f"window.told = []; window.tell = (...values) => told.push(values);"
+            f"window.rf = new RF({options}); rf.on('state', (state) => tell(state))"
+        )
+        return self
+
+    def greet(self, activity_timeout: int = 30) -> Wire:
+        """Answer the newest socket as a server does; its id counts up from 1.1."""
+        self._greetings += 1
+        greeting = {"socket_id": f"{self._greetings}.1", "activity_timeout": activity_timeout}
+        return self.receive("pusher:connection_established", greeting)
+
+    def receive(self, event: str, data: Any = None, **more: Any) -> Wire:
+        frame = {"event": event, "data": json.dumps({} if data is None else data), **more}
+        return self.receive_text(json.dumps(frame))
+
+    def receive_text(self, text: str) -> Wire:
+        return self.run(f"sockets.at(-1).onmessage({{data: {json.dumps(text)}}})")
+
+    def admit(self, channel: str, **members: Any) -> Wire:
+        """Let the client into ``channel``, which ``members`` are on (id to info)."""
+        data = {"presence": {"ids": [*members], "hash": members, "count": len(members)}}
+        return self.receive("pusher_internal:subscription_succeeded", data, channel=channel)
+
+    def close(self, code: int, reason: str = "") -> Wire:
+        return self.run(f"sockets.at(-1).onclose({{code: {code}, reason: {json.dumps(reason)}}})")
+
+    def run(self, javascript: str) -> Wire:
+        self.page.evaluate(f"async () => {{ {javascript}; await settle(); }}")
+        return self
+
+    def wait(self, seconds: float) -> Wire:
+        self.page.clock.run_for(round(seconds * 1000))
+        return self.run("")
+
+    def get(self, expression: str) -> Any:
+        return self.page.evaluate(expression)
+
+    @property
+    def state(self) -> str:
+        return str(self.get("rf.state"))
+
+    @property
+    def dialled(self) -> int:
+        """How many sockets were opened so far."""
+        return int(self.get("sockets.length"))
+
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """What the client sent through the newest socket."""
+        return list(self.get("sockets.at(-1).sent"))
+
+    @property
+    def told(self) -> list[Any]:
+        """The arguments of every call of ``tell`` since the last look."""
+        return list(self.get("told.splice(0)"))
