@@ -145,17 +145,26 @@ def _canonical_scheme(scheme: str) -> str:
 
 
 def _canonical_host(host: str, subdomains: bool) -> str:
-    if host.startswith("["):
-        return f"[{ipaddress.IPv6Address(host[1:-1])}]"
-    ascii_host = host.encode("idna").decode().lower()
-    if not _DOMAIN.fullmatch(ascii_host) or len(ascii_host) > 253:
+    address = _canonical_address(host)
+    if address and subdomains:
         raise ValueError
-    # The URL Standard takes a host that ends in a number for an IPv4 address.
-    if ascii_host.rstrip(".").rpartition(".")[2].isdigit():
-        if subdomains:
+    if address:
+        return address
+    name = host.encode("idna").decode().lower()
+    if not _DOMAIN.fullmatch(name) or len(name) > 253:
+        raise ValueError
+    return name
+
+
+def _canonical_address(host: str) -> str | None:
+    if host.startswith("["):
+        address = ipaddress.IPv6Address(host[1:-1])
+        if address.scope_id:
             raise ValueError
-        return str(ipaddress.IPv4Address(ascii_host))
-    return ascii_host
+        return f"[{address}]"
+    # The URL Standard takes every host that ends in a number for an IPv4 address.
+    last = host.rstrip(".").rpartition(".")[2]
+    return str(ipaddress.IPv4Address(host)) if last.isdigit() else None
 
 
 def _canonical_port(port: str, scheme: str) -> str:
