@@ -41,7 +41,7 @@ class Clients:
         self._warned = False
 
     def key(self, request: Request, policy: Policy) -> str:
-        """The client as ``policy`` counts it; for an empty key, which no bypass may be, the address."""
+        """The client as ``policy`` counts it; for an empty key, the address."""
         key = policy.limit.key
         if key is None:
             key = self._key

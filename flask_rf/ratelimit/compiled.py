@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from collections.abc import Sequence
 from threading import Lock
@@ -20,6 +21,7 @@ from .announce import announce
 from .clients import call
 from .clients import Clients
 from .declarations import Declarations
+from .decorators import describe
 from .limit import as_limits
 from .limit import Declared
 from .options import LimiterOptions
@@ -36,6 +38,8 @@ from .responses import RateLimitExceeded
 from .responses import retry_after_seconds
 from .store import Claim
 from .store import Store
+
+logger = logging.getLogger("flask_rf")
 
 _ADMISSION = "flask_rf.ratelimit"
 
@@ -144,6 +148,10 @@ class CompiledLimiter:
                 self._plan = self._planner.plan(endpoints)
             except ValueError as error:
                 raise ConfigurationError("limits", self.app.name, str(error)) from None
+            for target in self._declarations.unreached(self.app):
+                logger.warning(
+                    "The limit on %s is on no route of %r", describe(target), self.app.name
+                )
             return self._plan
 
     def _entry(self, request: Request) -> Entry:

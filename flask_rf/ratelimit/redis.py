@@ -17,8 +17,8 @@ from .store import Verdict
 _HERE = Path(__file__).parent
 _LETTERS = {"sliding-window": "w", "sliding-counter": "c", "fixed-window": "f", "token-bucket": "t"}
 
-DECIDE = Script(_HERE / "decide.lua")
-REFUND = Script(_HERE / "refund.lua")
+DECIDE = Script.from_file(_HERE / "decide.lua")
+REFUND = Script.from_file(_HERE / "refund.lua")
 
 
 class RedisStore:

@@ -10,14 +10,18 @@ from typing import Any
 
 
 class Script:
-    """A script from a file.
+    """A script.
 
-    :param path: the Lua source; it opens with the scheme of its keys.
+    :param text: Lua; it opens with the scheme of its keys.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.text = path.read_text(encoding="utf-8")
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    @classmethod
+    def from_file(cls, path: Path) -> Script:
+        return cls(path.read_text(encoding="utf-8"))
 
     def run(
         self, execute: Callable[..., Any], keys: Sequence[str], arguments: Sequence[Any]

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import fakeredis
+import pytest
+
+from flask_rf.ratelimit.limit import STRATEGIES
+from tests.ratelimit.worlds import MemoryWorld
+from tests.ratelimit.worlds import RedisWorld
+from tests.ratelimit.worlds import stop_the_clock
+from tests.ratelimit.worlds import World
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=["memory", "fakeredis", "redis"])
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Every kind of store, its time under the test's control."""
+    if request.param == "memory":
+        yield MemoryWorld()
+        return
+    stop_the_clock(monkeypatch.setattr)
+    if request.param == "redis":
+        yield RedisWorld(request.getfixturevalue("redis_server").client)
+        return
+    client = fakeredis.FakeRedis()
+    yield RedisWorld(client)
+    client.close()

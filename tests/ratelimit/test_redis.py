@@ -1,0 +1,134 @@
+"""What only a real Redis can show of its store."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from flask_rf.ratelimit.redis import RedisStore
+from tests.parts.redis import RedisProcess
+from tests.ratelimit.worlds import claim
+from tests.ratelimit.worlds import policy
+
+pytestmark = pytest.mark.usefixtures("redis_server")
+
+IPV6_CLIENT = "2001:db80:85a3:8d3f::/64"
+
+
+@pytest.fixture
+def store(redis_server: RedisProcess) -> RedisStore:
+    return RedisStore(redis_server.client.execute_command)
+
+
+def test_every_key_expires(store: RedisStore, redis_server: RedisProcess, strategy: str) -> None:
+    limit = policy("5/minute", strategy)
+    store.take([claim(limit)])
+
+    (key,) = redis_server.client.keys()
+
+    assert key.decode() == limit.storage_key("ann")
+    assert 0 < redis_server.client.pttl(key) <= 120_002
+
+
+def test_a_key_without_expiry_is_healed(
+    store: RedisStore, redis_server: RedisProcess, strategy: str
+) -> None:
+    limit = policy("1/minute", strategy)
+    store.take([claim(limit)])
+    redis_server.client.persist(limit.storage_key("ann"))
+
+    assert not store.take([claim(limit)])[0].allowed
+
+    assert 0 < redis_server.client.pttl(limit.storage_key("ann")) <= 120_002
+
+
+def test_looking_writes_nothing(
+    store: RedisStore, redis_server: RedisProcess, strategy: str
+) -> None:
+    store.take([claim(policy("5/minute", strategy), cost=0)])
+
+    assert redis_server.client.keys() == []
+
+
+def test_a_refund_leaves_the_expiry(
+    store: RedisStore, redis_server: RedisProcess, strategy: str
+) -> None:
+    taken = [claim(policy("5/minute", strategy), cost=2), claim(policy("5/minute", strategy))]
+    verdicts = [store.take([one])[0] for one in taken]
+
+    store.refund(taken[1:], verdicts[1:])
+
+    assert redis_server.client.pttl(taken[0].key) > 0
+
+
+def test_one_round_trip_decides_several_limits(
+    store: RedisStore, redis_server: RedisProcess
+) -> None:
+    limits = [claim(policy("5/minute", scope=f"s{n}")) for n in range(3)]
+    store.take(limits)
+    before = redis_server.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+    store.take(limits)
+
+    after = redis_server.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert after - before == 1
+
+
+def test_changing_limit_or_strategy_never_meets_another_type(store: RedisStore) -> None:
+    for text in ("5/minute", "6/minute", "5/hour"):
+        for strategy in ("sliding-window", "sliding-counter", "fixed-window", "token-bucket"):
+            (verdict,) = store.take([claim(policy(text, strategy))])
+            assert verdict.allowed
+
+
+def test_a_flushed_script_is_sent_again(store: RedisStore, redis_server: RedisProcess) -> None:
+    limit = claim(policy("2/minute"))
+    remaining = []
+    for _ in range(2):
+        redis_server.client.script_flush()
+        remaining.append(store.take([limit])[0].remaining)
+
+    assert remaining == [1, 0]
+
+
+def test_exactly_the_limit_is_admitted_to_many_threads(redis_server: RedisProcess) -> None:
+    limit, admitted = claim(policy("20/hour")), []
+
+    def ask() -> None:
+        store = RedisStore(redis_server.client.execute_command)
+        admitted.extend(store.take([limit])[0].allowed for _ in range(10))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (sum(admitted), len(admitted)) == (20, 80)
+
+
+def test_a_token_bucket_takes_at_most_112_bytes(
+    store: RedisStore, redis_server: RedisProcess
+) -> None:
+    limit = policy("60/minute", "token-bucket", scope="shop.orders.list_of_every_customer")
+    store.take([claim(limit, client=IPV6_CLIENT)])
+
+    assert redis_server.client.memory_usage(limit.storage_key(IPV6_CLIENT)) <= 112
+
+
+def test_a_key_of_60_kilobytes_is_stored_as_a_digest(
+    store: RedisStore, redis_server: RedisProcess
+) -> None:
+    store.take([claim(policy("5/minute"), client="k" * 60_000)])
+
+    (key,) = redis_server.client.keys()
+
+    assert len(key) < 100
+
+
+def test_processes_never_share_a_member(store: RedisStore, redis_server: RedisProcess) -> None:
+    other = RedisStore(redis_server.client.execute_command)
+    limit = claim(policy("5/minute"))
+
+    assert [one.take([limit])[0].remaining for one in (store, other, store)] == [4, 3, 2]

@@ -1,0 +1,79 @@
+"""Stores whose time stands still until a test moves it, Redis's too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flask_rf.ratelimit.redis as redis_module
+from flask_rf.ratelimit.limit import Limit
+from flask_rf.ratelimit.limit import parse_rates
+from flask_rf.ratelimit.memory import MemoryStore
+from flask_rf.ratelimit.plan import Policy
+from flask_rf.ratelimit.plan import PolicyMaker
+from flask_rf.ratelimit.redis import RedisStore
+from flask_rf.ratelimit.store import Claim
+from flask_rf.ratelimit.store import Store
+from flask_rf.ratelimit.store import Verdict
+from flask_rf.redis.script import Script
+
+START = 1_700_000_000_000_000
+SECOND = 1_000_000
+
+
+class World:
+    """A store and its clock, in microseconds."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def advance(self, microseconds: int) -> None:
+        self.now += microseconds
+
+    def take(self, *claims: Claim) -> list[Verdict]:
+        return self.store.take(claims)
+
+    def hit(self, policy: Policy, cost: int = 1, client: str = "ann") -> Verdict:
+        (verdict,) = self.take(claim(policy, cost, client))
+        return verdict
+
+
+class MemoryWorld(World):
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore(clock=lambda: self.now * 1000)
+
+
+class RedisWorld(World):
+    """The scripts read their time from a key, so that a test can set it; expiry stays real."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__()
+        self.client = client
+        self.store = RedisStore(client.execute_command)
+
+    def take(self, *claims: Claim) -> list[Verdict]:
+        self.client.mset({"clock:s": self.now // SECOND, "clock:us": self.now % SECOND})
+        return super().take(*claims)
+
+
+def stop_the_clock(patch: Callable[[Any, str, Any], None]) -> None:
+    """Have the scripts read the time a :class:`RedisWorld` sets."""
+    for name, file in (("DECIDE", "decide.lua"), ("REFUND", "refund.lua")):
+        text = Path(redis_module.__file__).with_name(file).read_text()
+        assert "'TIME'" in text
+        patch(redis_module, name, Script(text.replace("'TIME'", "'MGET', 'clock:s', 'clock:us'")))
+
+
+def policy(
+    text: str, strategy: str = "sliding-window", scope: str = "login", **terms: Any
+) -> Policy:
+    (rate,) = parse_rates(text)
+    return PolicyMaker("shop:1:rl", strategy).make(Limit(rate, **terms), scope)
+
+
+def claim(policy: Policy, cost: int = 1, client: str = "ann") -> Claim:
+    return Claim(policy, policy.storage_key(client), cost, client)
