@@ -70,15 +70,19 @@ def installed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on the PATH, empty."""
+    """The only folder on the PATH, empty, for someone who is not root but has Playwright."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(parts, "PYTHON", program(tmp_path / "python"))
+    for variable in ("CHROME_PATH", "RF_REDIS_SERVER"):
+        monkeypatch.delenv(variable, raising=False)
     return folder
 
 
-def program(file: Path) -> str:
-    file.write_text("#!/bin/sh\n")
+def program(file: Path, status: int = 0) -> str:
+    file.write_text(f"#!/bin/sh\nexit {status}\n")
     file.chmod(0o755)
     return str(file)
 
@@ -148,7 +152,6 @@ def test_the_demo_refuses_a_port_that_is_taken(
 def test_the_redis_server_is_the_one_named_then_the_path_s_then_the_wheel_s(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("RF_REDIS_SERVER", raising=False)
     monkeypatch.setattr(parts, "ask", lambda program: "valkey-server of the wheel")
     assert parts.redis_server() == "valkey-server of the wheel"
     on_path = program(path / "redis-server")
@@ -160,7 +163,6 @@ def test_the_redis_server_is_the_one_named_then_the_path_s_then_the_wheel_s(
 def test_a_missing_redis_server_names_the_remedy(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("RF_REDIS_SERVER", raising=False)
     monkeypatch.setattr(parts, "ask", lambda program: "")
     with pytest.raises(Trouble, match="apt-get install redis-server"):
         parts.redis_server()
@@ -169,7 +171,6 @@ def test_a_missing_redis_server_names_the_remedy(
 def test_chromium_is_the_one_named_before_the_path_s(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("CHROME_PATH", raising=False)
     on_path = program(path / "chromium")
     assert parts.chromium() == on_path
     named = program(path / "my-chrome")
@@ -183,9 +184,15 @@ def test_a_chrome_path_that_is_no_program_is_refused(monkeypatch: pytest.MonkeyP
         parts.chromium()
 
 
+def test_a_playwright_that_does_not_start_names_what_it_lacks(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PYTHON", program(path / "python", status=127))
+    with pytest.raises(Trouble, match="apt-get install libatomic1"):
+        parts.chromium()
+
+
 def test_a_missing_chromium_names_the_remedies(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CHROME_PATH", raising=False)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(parts, "_chromium_by_playwright", lambda: None)
     with pytest.raises(Trouble, match="(?s)apt-get install chromium.*--without browser"):
         parts.chromium()
@@ -245,7 +252,6 @@ def test_a_python_that_cannot_install_pip_names_the_one_package_to_add(
     checkout: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Trouble, match="apt-get install python3-venv"):
         environment.prepare("tests")
 

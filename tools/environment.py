@@ -127,7 +127,15 @@ def apt_install(package: str) -> bool:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"Installing Debian's {package} with apt-get.")
+    _apt_update()
+    return _apt("install", "--no-install-recommends", package) == 0
+
+
+@functools.cache
+def _apt_update() -> None:
+    _apt("update")
+
+
+def _apt(*arguments: str) -> int:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    apt = functools.partial(run, "apt-get", "-y", env=env, stdout=subprocess.DEVNULL)
-    apt("update")
-    return apt("install", "--no-install-recommends", package) == 0
+    return run("apt-get", "-y", *arguments, env=env, stdout=subprocess.DEVNULL)

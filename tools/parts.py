@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 from contextlib import suppress
 
 from .environment import apt_install
@@ -32,6 +33,7 @@ def chromium() -> str:
     named = os.environ.get("CHROME_PATH")
     if named and not shutil.which(named):
         raise Trouble(f"CHROME_PATH is {named}, which is no program. Mend it or unset it.")
+    _require_driver()
     found = named or _chromium_on_path() or _chromium_by_apt() or _chromium_by_playwright()
     if not found:
         raise Trouble(
@@ -40,6 +42,17 @@ def chromium() -> str:
             "or leave out the tests that need it: python3 dev.py test --without browser"
         )
     return found
+
+
+def _require_driver() -> None:
+    """Playwright brings a Node.js of its own, and a bare Debian lacks a library of that."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    starts = run(PYTHON, "-m", "playwright", "--version", **quiet) == 0
+    if not starts and not apt_install("libatomic1"):
+        raise Trouble(
+            "Playwright does not start. Type: sudo apt-get install libatomic1\n"
+            "or leave out the tests that need it: python3 dev.py test --without browser"
+        )
 
 
 def _chromium_on_path() -> str | None:
