@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,10 +85,8 @@ def _host(root: Path) -> Memory:
         else:
             memory = psutil.virtual_memory()
             return Memory(memory.total - memory.available, memory.total, "host")
-    lines = (root / "proc/meminfo").read_text().splitlines()
-    sizes = {
-        name: int(rest.split()[0]) * 1024 for name, _, rest in (s.partition(":") for s in lines)
-    }
+    fields = re.findall(r"^(\w+): +(\d+) kB", (root / "proc/meminfo").read_text(), re.MULTILINE)
+    sizes = {name: int(kilobytes) * 1024 for name, kilobytes in fields}
     return Memory(sizes["MemTotal"] - sizes["MemAvailable"], sizes["MemTotal"], "host")
 
 
