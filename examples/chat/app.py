@@ -43,7 +43,7 @@ def visitor():
 
 @rf.broadcast.channel("presence-room.{room}")
 def may_enter(user, room):
-    return room in ROOMS and {"name": user["name"]}
+    return user and room in ROOMS and {"name": user["name"]}
 
 
 @app.get("/")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 from playwright.sync_api import Page
 from playwright.sync_api import sync_playwright
 
@@ -49,17 +52,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A window of its own, in which an uncaught error fails the test."""
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
+def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens windows of separate visitors, in which an uncaught error fails the test."""
+    contexts: list[BrowserContext] = []
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
+
+    def open_window(**options: Any) -> Page:
+        contexts.append(browser.new_context(locale="en-GB", **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
     assert errors == []
 
 
 @pytest.fixture
-def wire(page: Page) -> Wire:
-    return Wire(page)
+def wire(open_window: Callable[..., Page]) -> Wire:
+    return Wire(open_window())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from playwright.sync_api import Page
 
 from .wire import CLIENT
 from .wire import Wire
@@ -396,7 +395,7 @@ def test_members_without_info_have_an_id(wire: Wire) -> None:
     assert wire.told[-1] == ["joining", {"id": "7"}]
 
 
-def test_no_listener_hears_after_off(wire: Wire, page: Page) -> None:
+def test_no_listener_hears_after_off(wire: Wire) -> None:
     wire.load().run("rf.on('error', tell); rf.off('error', tell); rf.off('state')").greet()
     wire.receive("pusher:error", {"code": 4301})
     assert wire.told == []
