@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -491,11 +492,31 @@ def test_zstd_comes_first_where_it_is_installed(app: Flask) -> None:
     assert decode("zstd", response.data) == TEXT.encode()
 
 
+@pytest.fixture
+def without_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.usefixtures("without_zstd")
+def test_a_coding_whose_library_is_absent_is_left_out(app: Flask) -> None:
+    Compress(app)
+    response = serve(app).get("/", headers={"Accept-Encoding": "zstd, br;q=0.5"})
+    assert coding_of(response) == "br"
+
+
+@pytest.mark.usefixtures("without_zstd")
+def test_no_coding_left_is_refused(app: Flask) -> None:
+    with pytest.raises(ConfigurationError, match=r"install flask-rf\[zstd\]"):
+        Compress(app, algorithm="zstd")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("COMPRESS_ALGORITHM", "gzip,brotli"),
-        ("COMPRESS_ALGORITHM", ""),
+        ("COMPRESS_ALGORITHM", []),
+        ("COMPRESS_ALGORITHM", ["br", "BR"]),
         ("COMPRESS_LEVEL", "10"),
         ("COMPRESS_BR_LEVEL", "12"),
         ("COMPRESS_ZSTD_LEVEL", "20"),
@@ -504,7 +525,7 @@ def test_zstd_comes_first_where_it_is_installed(app: Flask) -> None:
         ("COMPRESS_LEVL", "6"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(app: Flask, key: str, value: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_refused(app: Flask, key: str, value: object) -> None:
     app.config[key] = value
     with pytest.raises(ConfigurationError, match=key):
         Compress(app)
