@@ -125,9 +125,9 @@ def _current_request() -> Request:
     return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
-def is_preflight(request: Request) -> bool:
-    """Whether it is a CORS-preflight request: OPTIONS, Origin and the method announced."""
-    environ = request.environ
+def is_preflight(current: Request) -> bool:
+    """Whether it is a CORS-preflight request: OPTIONS, an origin, and the method announced."""
+    environ = current.environ
     return (
         environ["REQUEST_METHOD"] == "OPTIONS"
         and "HTTP_ORIGIN" in environ

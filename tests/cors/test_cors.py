@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,12 @@ def test_rule_08_credentials_are_exactly_true(app: Flask) -> None:
     page = shop(app, supports_credentials=True)
     assert cors_headers(page.request()) == {"Allow-Origin": SHOP, "Allow-Credentials": "true"}
     assert cors_headers(page.preflight("GET"))["Allow-Credentials"] == "true"
+
+
+def test_rule_10_a_regular_expression_stands_for_whole_origins(app: Flask) -> None:
+    CORS(app, origins=re.compile(r"https?://(\w+\.)?shop\.example"))
+    assert cors_headers(Page(app, "http://x.shop.example").request())
+    assert not cors_headers(Page(app, f"{SHOP}.evil.example").request())
 
 
 @pytest.mark.parametrize("missing", ["Origin", "Access-Control-Request-Method"])
@@ -441,6 +448,15 @@ def test_a_decorated_view_keeps_its_policy_in_blueprints_and_classes(app: Flask)
     assert Page(app).may("PUT", path="/api/orders/7")
     assert cors_headers(Page(app).request("PUT", "/api/orders/7")) == {"Allow-Origin": SHOP}
     assert cors_headers(Page(app).request()) == {}
+
+
+@pytest.mark.parametrize("path", ["/unknown", "/folder", "/decorated"])
+def test_a_preflight_that_finds_no_view_meets_the_policy_of_its_path(app: Flask, path: str) -> None:
+    app.add_url_rule("/decorated", view_func=cross_origin(origins=EVIL)(lambda: ""), endpoint="d")
+    app.add_url_rule("/folder/", view_func=lambda: "", endpoint="folder")
+    page = shop(app, methods=["PUT"])
+    assert page.may("PUT", path=path)
+    assert not Page(app, EVIL).may("PUT", path=path)
 
 
 def test_a_decorated_view_exposes_the_headers_of_other_features(app: Flask) -> None:

@@ -73,6 +73,10 @@ def test_rule_15_the_danger_of_public_suffixes_can_be_taken(app: Flask) -> None:
     CORS(app, origins=["https://*.github.io", re.compile("https://.*")], **options)
 
 
+def test_credentials_with_a_regular_expression_of_ones_own_are_fine(app: Flask) -> None:
+    CORS(app, origins=re.compile(r"https://(a|b)\.a\.com"), supports_credentials=True)
+
+
 @pytest.mark.parametrize("regex", ["https://.*", r"https://.*\.github\.io", "https://.*a?.com"])
 def test_rule_15_credentials_with_a_regular_expression_of_anybodys_origins_are_refused(
     app: Flask, regex: str

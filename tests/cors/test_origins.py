@@ -114,6 +114,7 @@ def test_rule_13_the_correct_form_is_named(written: str, correct: str) -> None:
         ),
         *(
             "https://1.2.3",
+            "https://*.1.2.3.4",
             "https://*.0.0.1",
             "https://256.0.0.1",
             "https://[::1",
