@@ -82,9 +82,8 @@ def add_vary(response: Response, fields: Iterable[str]) -> None:
     lines = response.headers.getlist("Vary")
     present = [name.strip() for line in lines for name in line.split(",") if name.strip()]
     known = {name.lower() for name in present}
-    if "*" in known:
+    merged = present + [name for name in fields if name.lower() not in known]
+    if "*" in merged:
         merged = ["*"]
-    else:
-        merged = present + [name for name in fields if name.lower() not in known]
     if merged and (len(lines) != 1 or merged != present):
         response.headers["Vary"] = ", ".join(merged)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
@@ -26,7 +26,9 @@ _FALSE = {"false", "0", "no", "off"}
 def boolean(raw: Any) -> bool:
     if isinstance(raw, bool):
         return raw
-    word = str(raw).strip().lower()
+    if isinstance(raw, int) and raw in (0, 1):
+        return bool(raw)
+    word = raw.strip().lower() if isinstance(raw, str) else ""
     if word in _TRUE | _FALSE:
         return word in _TRUE
     raise ValueError("write true or false")
@@ -53,7 +55,7 @@ def whole(low: int = 0, high: int | None = None) -> Kind[int]:
 
     def parse(raw: Any) -> int:
         try:
-            number = int(raw) if isinstance(raw, (int, str)) and raw is not True else None
+            number = int(raw) if _is_number(raw, int) else None
         except ValueError:
             number = None
         if number is None or number < low or (high is not None and number > high):
@@ -68,8 +70,8 @@ def number(low: float = 0, high: float | None = None) -> Kind[float]:
 
     def parse(raw: Any) -> float:
         try:
-            value = float(raw) if isinstance(raw, (int, float, str)) else float("nan")
-        except ValueError:
+            value = float(raw) if _is_number(raw, (int, float)) else float("nan")
+        except (ValueError, OverflowError):
             value = float("nan")
         if not (low <= value <= (float("1e300") if high is None else high)):
             raise ValueError(f"write a number {_range(low, high)}")
@@ -90,10 +92,11 @@ def choice(*words: str) -> Kind[str]:
 
 
 def strings(raw: Any) -> tuple[str, ...]:
-    """A tuple of texts: a sequence, or text separated by commas."""
+    """A tuple of texts: a collection, or text separated by commas."""
     if isinstance(raw, str):
         return tuple(part.strip() for part in raw.split(",") if part.strip())
-    if isinstance(raw, Iterable) and not isinstance(raw, (Mapping, bytes)):
+    # An iterator would be used up by the first of two apps.
+    if isinstance(raw, Collection) and not isinstance(raw, (Mapping, bytes)):
         items = tuple(raw)
         if all(isinstance(item, str) for item in items):
             return items
@@ -104,7 +107,7 @@ def mapping(raw: Any) -> dict[str, Any]:
     """A mapping, or a JSON object as text."""
     try:
         value = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, Mapping):
         return dict(value)
@@ -139,6 +142,11 @@ def either(*kinds: Kind[Any]) -> Kind[Any]:
         return kinds[-1](raw)
 
     return parse
+
+
+def _is_number(raw: Any, types: type | tuple[type, ...]) -> bool:
+    """Whether ``raw`` is of ``types`` or text; True and False are numbers to Python only."""
+    return isinstance(raw, str) or (isinstance(raw, types) and not isinstance(raw, bool))
 
 
 def _range(low: float, high: float | None) -> str:

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import os
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Setting:
     :param kind: turns what was written into the value, or raises ValueError with the remedy.
     :param default: the value when nothing is set; a function of the app when ``derived``.
     :param doc: one line for people.
-    :param secret: never shown; may also be read from the file ``KEY_FILE`` names.
+    :param secret: never shown.
     """
 
     key: str
@@ -53,7 +54,7 @@ class Resolved:
     """What a setting came to for one app, and where from."""
 
     setting: Setting
-    value: Any
+    value: Any = dataclasses.field(repr=False)
     source: str
 
 
@@ -90,7 +91,7 @@ def setting(
     :param derive: computes the default from the app instead of ``default``.
     """
     declared = Setting(key, kind, derive or default, doc, secret, derive is not None)
-    return dataclasses.field(default=default, metadata={_METADATA: declared})
+    return dataclasses.field(default=default, repr=not secret, metadata={_METADATA: declared})
 
 
 O = TypeVar("O", bound=Options)  # noqa: E741
@@ -104,7 +105,7 @@ def resolve(app: Flask, options: type[O], given: Mapping[str, Any] | None = None
     """
     given = given or {}
     declared = options.settings()
-    _refuse_typos(app, {s.key for s in declared.values()})
+    _refuse_typos(app, [s.key for s in declared.values()])
     record: dict[str, Resolved] = app.extensions.setdefault("rf_settings", {})
     values = {}
     for name, declaration in declared.items():
@@ -130,17 +131,25 @@ def check_keywords(owner: str, options: type[Options], given: Mapping[str, Any])
 
 
 def _resolve_one(app: Flask, declaration: Setting, name: str, given: Mapping[str, Any]) -> Resolved:
-    key = declaration.key
+    key, file_key = declaration.key, f"{declaration.key}_FILE"
     if name in given:
         return _accept(declaration, given[name], "argument", shown=name)
-    if key in app.config:
-        return _accept(declaration, app.config[key], "app.config")
-    if os.environ.get(key):
-        return _accept(declaration, os.environ[key], "environment")
-    path = os.environ.get(f"{key}_FILE")
-    if path:
-        return _accept(declaration, _read_file(f"{key}_FILE", path), f"file {path}")
+    for source, written in _sources(app):
+        if not _unset(written.get(key)):
+            return _accept(declaration, written[key], source)
+        if not _unset(written.get(file_key)):
+            content = _read_file(file_key, written[file_key], source)
+            return _accept(declaration, content, f"file {written[file_key]}")
     return Resolved(declaration, declaration.default_for(app), "default")
+
+
+def _sources(app: Flask) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    return ("app.config", app.config), ("environment", os.environ)
+
+
+def _unset(raw: Any) -> bool:
+    # app.config["REDIS_URL"] = os.environ.get("REDIS_URL") must mean what it says.
+    return raw is None or (isinstance(raw, str) and not raw)
 
 
 def _accept(declaration: Setting, raw: Any, source: str, shown: str = "") -> Resolved:
@@ -152,14 +161,14 @@ def _accept(declaration: Setting, raw: Any, source: str, shown: str = "") -> Res
         raise ConfigurationError(shown or declaration.key, value, remedy, source) from None
 
 
-def _read_file(key: str, path: str) -> str:
+def _read_file(key: str, path: Any, source: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigurationError(
-            key, path, f"name a file this process can read; {reason.lower()}", "environment"
-        ) from None
+    except (OSError, UnicodeDecodeError, TypeError) as error:
+        reasons = {UnicodeDecodeError: "it is not UTF-8 text", TypeError: "that is no path"}
+        reason = reasons.get(type(error)) or str(getattr(error, "strerror", error)).lower()
+        remedy = f"name a file this process can read; {reason}"
+        raise ConfigurationError(key, path, remedy, source) from None
 
 
 class Hidden:
@@ -169,16 +178,13 @@ class Hidden:
         return "(hidden)"
 
 
-def _refuse_typos(app: Flask, known: set[str]) -> None:
-    everything = known | set(app.extensions.get("rf_settings", {}))
-    for source, keys in (("app.config", list(app.config)), ("environment", list(os.environ))):
-        for key in keys:
-            plain = key.removesuffix("_FILE")
-            if key in everything or plain in everything:
-                continue
-            meant = next((k for k in known if one_typo_apart(plain, k)), None)
-            if meant is not None:
-                raise ConfigurationError(key, Hidden(), f"no such setting; write {meant}", source)
+def _refuse_typos(app: Flask, declared: Iterable[str]) -> None:
+    real = sorted(key + suffix for key in declared for suffix in ("", "_FILE"))
+    for source, written in _sources(app):
+        for name in sorted(set(written).difference(real)):
+            meant = next((key for key in real if one_typo_apart(name, key)), None)
+            if meant is not None and not _unset(written[name]):
+                raise ConfigurationError(name, Hidden(), f"no such setting; write {meant}", source)
 
 
 def one_typo_apart(a: str, b: str) -> bool:

@@ -9,9 +9,7 @@ from typing import Any
 from typing import cast
 from typing import ClassVar
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 from urllib.parse import SplitResult
-from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -28,27 +26,42 @@ if TYPE_CHECKING:
 #: Begins every key after the app's prefix; raised when a key's layout changes.
 SCHEMA = 1
 
-_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "redis+cluster"}
+_PATHS = {
+    "redis": r"(/\d*)?",
+    "rediss": r"(/\d*)?",
+    "unix": r"/.+",
+    "redis+sentinel": r"/[^/]+(/\d*)?",
+    "redis+cluster": r"(/0?)?",
+}
 
 
 def redis_url(raw: Any) -> str:
     """The kind of setting that holds a Redis URL."""
     url = kinds.text(raw)
     try:
-        parts = urlsplit(url)
-        complete = parts.scheme in _SCHEMES and bool(parts.netloc or parts.path)
-        if parts.scheme in ("redis", "rediss"):
-            complete = complete and bool(parts.hostname) and (parts.port or 1) > 0
-        if parts.scheme == "redis+sentinel":
-            complete = complete and bool(parts.path.strip("/"))
+        complete = _is_complete(url, urlsplit(url))
     except ValueError:
         complete = False
     if not complete:
         raise ValueError(
             "write a URL like redis://localhost:6379/0, rediss://…, unix:///path, "
-            "redis+sentinel://host:26379/mymaster/0 or redis+cluster://host:7000"
+            "redis+sentinel://host:26379/mymaster/0 or redis+cluster://host:7000, "
+            "with /, ?, # and @ of a password as %2F, %3F, %23 and %40"
         )
     return url
+
+
+def _is_complete(url: str, parts: SplitResult) -> bool:
+    """Whether nothing is missing, and nothing left over that redis-py would pass over.
+
+    :raises ValueError: a port is none.
+    """
+    if not url.startswith(tuple(f"{scheme}://" for scheme in _PATHS)) or parts.fragment:
+        return False
+    hosts = [host for host, _ in _hosts(parts, 0)]
+    named = hosts == [""] if parts.scheme == "unix" else all(hosts)
+    several = len(hosts) > 1 and parts.scheme in ("redis", "rediss")
+    return named and not several and bool(re.fullmatch(_PATHS[parts.scheme], parts.path))
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ class RedisServer:
     def address(self) -> str:
         """The URL without its credentials, for messages and logs."""
         parts = urlsplit(self.url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        return f"{parts.scheme}://{_without_credentials(parts)}{parts.path}"
 
     @property
     def client(self) -> Redis:
@@ -159,7 +172,7 @@ def _sentinel_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
     service, _, database = parts.path.strip("/").partition("/")
     timeouts = {k: v for k, v in arguments.items() if k.startswith("socket_")}
     sentinel: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
-    arguments.update(_credentials(parts), db=int(database or 0))
+    arguments.update(_said_by(parts), db=int(database or 0))
     return cast("Redis", sentinel.master_for(service, **arguments))
 
 
@@ -169,20 +182,23 @@ def _cluster_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
 
     arguments.pop("retry")  # the cluster client's own retry follows moved slots
     nodes = [ClusterNode(host, port) for host, port in _hosts(parts, 6379)]  # type: ignore[no-untyped-call]
-    arguments.update(_credentials(parts))
+    arguments.update(_said_by(parts))
     return cast("Redis", RedisCluster(startup_nodes=nodes, **arguments))
 
 
 def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
-    hosts = []
-    for item in parts.netloc.rpartition("@")[2].split(","):
-        host, colon, port = item.rpartition(":")
-        hosts.append((host, int(port)) if colon else (item, default_port))
-    return hosts
+    each = [urlsplit(f"//{host}") for host in _without_credentials(parts).split(",")]
+    return [(one.hostname or "", one.port or default_port) for one in each]
 
 
-def _credentials(parts: SplitResult) -> dict[str, Any]:
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
-    found: dict[str, Any] = {"username": unquote(user) or None, "password": unquote(password)}
-    given = {key: value for key, value in found.items() if value}
-    return {**given, **dict(parse_qsl(parts.query))}
+def _without_credentials(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _said_by(parts: SplitResult) -> dict[str, Any]:
+    """What user, password and query say, as redis-py reads them in its own URLs."""
+    from redis.connection import parse_url
+
+    credentials = parts.netloc.rpartition("@")[0]
+    url = parts._replace(scheme="redis", netloc=f"{credentials}@", path="").geturl()
+    return cast("dict[str, Any]", parse_url(url))  # type: ignore[no-untyped-call]
