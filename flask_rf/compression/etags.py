@@ -20,7 +20,7 @@ _SUFFIX = re.compile(f':(?:{"|".join(CODINGS)})"')
 
 def with_suffix(etag: str, coding: str) -> str:
     """The tag of the body that ``etag`` names, encoded as ``coding``."""
-    return etag if etag.startswith("W/") else f'{etag[:-1]}:{coding}"'
+    return f'{etag[:-1]}:{coding}"' if etag.startswith('"') else etag
 
 
 def without_suffixes(tags: str) -> str:

@@ -41,11 +41,15 @@ def _static_path() -> str | None:
 
 
 def _is_current(sibling: str, path: str) -> bool:
-    """Whether ``sibling`` exists and was made after the last change of ``path``."""
+    """Whether ``sibling`` is a file made after the last change of ``path``.
+
+    Whole seconds count: archives and some file systems keep no more.
+    """
     try:
-        return os.path.getmtime(sibling) >= os.path.getmtime(path) and os.path.isfile(sibling)
+        made, changed = os.path.getmtime(sibling), os.path.getmtime(path)
     except OSError:
         return False
+    return int(made) >= int(changed) and os.path.isfile(sibling)
 
 
 def _send(response: Response, sibling: str) -> None:

@@ -16,16 +16,27 @@ from ..errors import SetupError
 from ..recipe import Recipe
 from ..redis.client import RedisOptions
 from ..settings import resolve
-from .disk import disk_check
-from .lag import lag_check
+from .database import DatabaseCheck
+from .disk import DiskCheck
+from .lag import LagCheck
 from .lag import runs_greenlets
-from .memory import memory_check
+from .memory import MemoryCheck
 from .monitor import Monitor
 from .options import HealthOptions
-from .redis import redis_check
+from .redis import RedisCheck
 from .result import Result
 
-__all__ = ["Health", "HealthOptions", "Monitor", "Result"]
+__all__ = [
+    "DatabaseCheck",
+    "DiskCheck",
+    "Health",
+    "HealthOptions",
+    "LagCheck",
+    "MemoryCheck",
+    "Monitor",
+    "RedisCheck",
+    "Result",
+]
 
 F = TypeVar("F", bound=Callable[[], Any])
 
@@ -65,26 +76,37 @@ class Health(Recipe[Monitor]):
         timeout: float | None = None,
         ready: bool = True,
     ) -> Callable[[F], F]:
-        """Decorate a function that checks something the app depends on.
+        """Decorate a function that checks something the app depends on; see :meth:`add`."""
 
-        It returns None, True, False, a dict or a :class:`Result`, or raises.
+        def decorate(function: F) -> F:
+            self.add(name, function, critical=critical, timeout=timeout, ready=ready)
+            return function
 
+        return decorate
+
+    def add(
+        self,
+        name: str,
+        function: Callable[[], Any],
+        *,
+        critical: bool = True,
+        timeout: float | None = None,
+        ready: bool = True,
+    ) -> None:
+        """Add a check, such as ``health.add("database", DatabaseCheck(db))``.
+
+        :param function: returns None, True, False, a dict or a :class:`Result`, or raises.
         :param critical: whether its failure is the app's, not a mere warning.
         :param timeout: seconds; ``HEALTH_TIMEOUT`` if None.
         :param ready: whether the app can serve only while it passes.
         :raises SetupError: there is a check of that name.
         """
-
-        def add(function: F) -> F:
-            check = Check(name, function, critical, timeout, ready)
-            if name in self._checks:
-                raise SetupError(f"the health check {name!r} exists already: choose another name")
-            for app in self._apps:
-                add_check(app, check)
-            self._checks[name] = check
-            return function
-
-        return add
+        if name in self._checks:
+            raise SetupError(f"the health check {name!r} exists already: choose another name")
+        check = Check(name, function, critical, timeout, ready)
+        for app in self._apps:
+            add_check(app, check)
+        self._checks[name] = check
 
     def drain(self) -> None:
         """Report not ready from now on: no new requests should be sent here."""
@@ -106,13 +128,13 @@ def _built_in_checks(app: Flask, options: HealthOptions) -> list[Check]:
     checks = []
     redis = resolve(app, RedisOptions)
     if redis.url is not None:
-        ping = redis_check(redis.url, redis, options.timeout)
+        ping = RedisCheck(redis.url, redis, options.timeout)
         checks.append(Check("redis", ping, critical=options.redis_critical))
     for path in options.disk_paths:
-        disk = disk_check(path, options.disk_warn, options.disk_fail)
+        disk = DiskCheck(path, options.disk_warn, options.disk_fail)
         checks.append(Check(f"disk:{path}", disk, ready=False))
-    memory = memory_check(options.memory_warn, options.memory_fail)
-    lag = lag_check(options.lag_warn, options.lag_fail)
+    memory = MemoryCheck(options.memory_warn, options.memory_fail)
+    lag = LagCheck(options.lag_warn, options.lag_fail)
     checks.append(Check("memory", memory, ready=False))
     checks.append(Check("event loop", lag, critical=False, ready=False, applies=runs_greenlets))
     return checks

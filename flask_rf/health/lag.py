@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from .result import grade
 from .result import Result
@@ -18,22 +18,25 @@ def runs_greenlets() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-def lag_check(warn: float, fail: float) -> Callable[[], Result]:
-    """The check of the loop's lag; ``warn`` and ``fail`` in seconds."""
+@dataclass(frozen=True)
+class LagCheck:
+    """Measures how much later than asked a sleeping greenlet is woken.
 
-    def check() -> Result:
+    :param warn: seconds from which it warns.
+    :param fail: seconds from which it fails.
+    """
+
+    warn: float = 0.1
+    fail: float = 0.5
+
+    def __call__(self) -> Result:
         started = time.perf_counter()
         time.sleep(_NAP)
         lag = max(0.0, time.perf_counter() - started - _NAP)
-        status = grade(lag, warn, fail)
-        return Result(
-            status,
-            "" if status == "pass" else f"{lag:.2f} s late",
-            {
-                "componentType": "component",
-                "observedValue": round(lag * 1000, 2),
-                "observedUnit": "ms",
-            },
-        )
-
-    return check
+        status = grade(lag, self.warn, self.fail)
+        details = {
+            "componentType": "component",
+            "observedValue": round(lag * 1000, 2),
+            "observedUnit": "ms",
+        }
+        return Result(status, "" if status == "pass" else f"{lag:.2f} s late", details)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,27 +42,30 @@ _V1 = _Controller(
 _V2 = _Controller("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
 
 
-def memory_check(warn: float, fail: float) -> Callable[[], Result]:
-    """The check of memory; ``warn`` and ``fail`` in percent."""
+@dataclass(frozen=True)
+class MemoryCheck:
+    """Looks at the memory of the container, or of the machine.
 
-    def check() -> Result:
+    :param warn: percent in use from which it warns.
+    :param fail: percent in use from which it fails.
+    """
+
+    warn: float = 80.0
+    fail: float = 95.0
+
+    def __call__(self) -> Result:
         memory = measure()
         share = 100 * memory.used / memory.limit
-        status = grade(share, warn, fail)
-        return Result(
-            status,
-            "" if status == "pass" else f"{share:.0f} % used",
-            {
-                "componentType": "system",
-                "observedValue": round(share, 1),
-                "observedUnit": "percent",
-                "usedBytes": memory.used,
-                "limitBytes": memory.limit,
-                "source": memory.source,
-            },
-        )
-
-    return check
+        status = grade(share, self.warn, self.fail)
+        details = {
+            "componentType": "system",
+            "observedValue": round(share, 1),
+            "observedUnit": "percent",
+            "usedBytes": memory.used,
+            "limitBytes": memory.limit,
+            "source": memory.source,
+        }
+        return Result(status, "" if status == "pass" else f"{share:.0f} % used", details)
 
 
 def measure(root: Path = Path("/")) -> Memory:

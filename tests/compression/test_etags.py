@@ -27,6 +27,11 @@ def test_a_suffix_comes_off_as_it_went_on(tag: str, coding: str) -> None:
     assert without_suffixes(with_suffix(plain, coding)) == plain
 
 
+@pytest.mark.parametrize("etag", ["abc", "", 'W/"abc"'])
+def test_what_is_no_strong_tag_is_left_as_it_is(etag: str) -> None:
+    assert with_suffix(etag, "br") == etag
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A client of an app whose one document has a tag and takes ranges."""

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from flask_rf.health.disk import disk_check
+from flask_rf.health import DiskCheck
 
 
 def test_rule_15_a_disk_tells_its_used_share_and_free_bytes(tmp_path: Path) -> None:
-    result = disk_check(str(tmp_path), 100, 100)()
+    result = DiskCheck(str(tmp_path), 100, 100)()
     assert 0 <= result.details["observedValue"] <= 100
     assert result.details["observedUnit"] == "percent"
     assert result.details["freeBytes"] > 0
@@ -26,9 +26,9 @@ def test_rule_15_a_disk_is_graded_by_its_share(
 ) -> None:
     usage = SimpleNamespace(total=200, used=used, free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    assert disk_check("/", 80, 95)().status == status
+    assert DiskCheck("/", 80, 95)().status == status
 
 
 def test_a_path_that_has_gone_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        disk_check(str(tmp_path / "gone"), 80, 95)()
+        DiskCheck(str(tmp_path / "gone"), 80, 95)()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flask_rf.health.lag import lag_check
+from flask_rf.health import LagCheck
 
 _HELD_LOOP = """
 from gevent import monkey; monkey.patch_all()
@@ -49,4 +49,4 @@ def test_rule_20_without_gevent_there_is_no_loop_to_check() -> None:
 
 
 def test_a_loop_that_is_free_passes() -> None:
-    assert lag_check(30, 60)().status == "pass"
+    assert LagCheck(30, 60)().status == "pass"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from flask_rf.health import memory
+from flask_rf.health import MemoryCheck
 from flask_rf.health.memory import measure
 from flask_rf.health.memory import Memory
-from flask_rf.health.memory import memory_check
 
 GB = 1024**3
 HOST = Memory(4 * GB, 16 * GB, "host")
@@ -102,7 +102,7 @@ def test_memory_is_graded_by_its_share(
     monkeypatch: pytest.MonkeyPatch, used: int, status: str
 ) -> None:
     monkeypatch.setattr(memory, "measure", lambda: Memory(used * GB, 100 * GB, "cgroup"))
-    result = memory_check(80, 95)()
+    result = MemoryCheck(80, 95)()
     assert result.status == status
     assert result.details["observedValue"] == used
     assert result.details["source"] == "cgroup"

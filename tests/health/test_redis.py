@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError
 from redis.exceptions import TimeoutError
 
 from flask_rf import Health
-from flask_rf.health.redis import redis_check
+from flask_rf.health import RedisCheck
 from flask_rf.redis.client import RedisOptions
 
 from ..parts.processes import free_port
@@ -24,12 +24,12 @@ def report(app: Flask, path: str = "/health/ready") -> tuple[int, Any]:
 
 
 def test_rule_20_a_redis_that_answers_passes(redis_server: RedisProcess) -> None:
-    redis_check(redis_server.url, OPTIONS, 1.0)()
+    RedisCheck(redis_server.url, OPTIONS, 1.0)()
 
 
 def test_rule_16_it_uses_one_connection_of_its_own(redis_server: RedisProcess) -> None:
     before = len(redis_server.client.client_list())
-    check = redis_check(redis_server.url, OPTIONS, 1.0)
+    check = RedisCheck(redis_server.url, OPTIONS, 1.0)
     check(), check(), check()
     assert len(redis_server.client.client_list()) == before + 1
 
@@ -47,12 +47,12 @@ def test_rule_16_its_sockets_wait_no_longer_than_the_deadline(
     monkeypatch.setattr(Redis, "from_url", from_url)
     with pytest.raises(ConnectionError):
         options = RedisOptions(timeout=timeout, connect_timeout=timeout)
-        redis_check("redis://127.0.0.1/0", options, 1.0)()
+        RedisCheck("redis://127.0.0.1/0", options, 1.0)()
     assert made["socket_timeout"] == made["socket_connect_timeout"] == expected
 
 
 def test_rule_16_a_stalled_redis_times_out(own_redis: RedisProcess) -> None:
-    check = redis_check(own_redis.url, OPTIONS, 0.1)
+    check = RedisCheck(own_redis.url, OPTIONS, 0.1)
     check()
     own_redis.pause()
     with pytest.raises(TimeoutError):
