@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+from flask import Blueprint
+from flask import Flask
+from flask import Response
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_rf import hooks
+
+
+class Diary:
+    """Request functions that write down when they ran."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    def before(self, name: str) -> Callable[[], None]:
+        return lambda: self.entries.append(f"{name} in")
+
+    def after(self, name: str) -> Callable[[Response], Response]:
+        def write(response: Response) -> Response:
+            self.entries.append(f"{name} out")
+            return response
+
+        return write
+
+    def teardown(self, name: str) -> Callable[[BaseException | None], None]:
+        return lambda error: self.entries.append(f"{name} torn down")
+
+    def place(self, app: Flask, feature: str) -> None:
+        hooks.place(
+            app,
+            feature,
+            before=self.before(feature),
+            after=self.after(feature),
+            teardown=self.teardown(feature),
+        )
+
+    def keep_by(self, owner: Flask | Blueprint, name: str) -> None:
+        owner.before_request(self.before(name))
+        owner.after_request(self.after(name))
+        owner.teardown_request(self.teardown(name))
+
+
+@pytest.fixture
+def diary(app: Flask) -> Diary:
+    diary = Diary()
+    app.add_url_rule("/", view_func=lambda: diary.entries.append("view") or "ok")
+    return diary
+
+
+FEATURES = ("request_id", "compression", "cors", "limiter")
+
+IN_ORDER = [
+    *(f"{feature} in" for feature in FEATURES),
+    *("app in", "view", "app out"),
+    *(f"{feature} out" for feature in reversed(FEATURES)),
+    "app torn down",
+    *(f"{feature} torn down" for feature in reversed(FEATURES)),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations([*FEATURES, "app"])), ids=" ".join)
+def test_the_order_of_set_up_changes_nothing(
+    app: Flask, diary: Diary, order: tuple[str, ...]
+) -> None:
+    for who in order:
+        if who == "app":
+            diary.keep_by(app, who)
+        else:
+            diary.place(app, who)
+
+    app.test_client().get("/")
+
+    assert diary.entries == IN_ORDER
+
+
+def test_every_feature_has_a_rank_of_its_own(app: Flask, diary: Diary) -> None:
+    for feature in reversed(hooks.RANKS):
+        diary.place(app, feature)
+
+    app.test_client().get("/")
+
+    assert [e for e in diary.entries if e.endswith(" in")] == [f"{r} in" for r in hooks.RANKS]
+
+
+def test_functions_of_one_rank_run_in_the_order_they_were_placed(app: Flask, diary: Diary) -> None:
+    hooks.place(app, "cors", before=diary.before("first"))
+    hooks.place(app, "limiter", before=diary.before("last"))
+    hooks.place(app, "cors", before=diary.before("second"))
+
+    app.test_client().get("/")
+
+    assert diary.entries == ["first in", "second in", "last in", "view"]
+
+
+def test_a_blueprints_functions_stand_between_the_apps_and_the_view(
+    app: Flask, diary: Diary
+) -> None:
+    shop = Blueprint("orders", __name__)
+    diary.keep_by(shop, "blueprint")
+    shop.add_url_rule("/orders", view_func=lambda: diary.entries.append("view") or "ok")
+    app.register_blueprint(shop)
+    diary.keep_by(app, "app")
+    diary.place(app, "cors")
+
+    app.test_client().get("/orders")
+
+    assert diary.entries[:7] == [
+        *("cors in", "app in", "blueprint in", "view"),
+        *("blueprint out", "app out", "cors out"),
+    ]
+
+
+def test_callables_that_cannot_be_hashed_keep_their_places(app: Flask, diary: Diary) -> None:
+    class Unhashable(list[str]):
+        def __call__(self) -> None:
+            diary.entries.append("unhashable in")
+
+    hooks.place(app, "limiter", before=Unhashable())
+    diary.place(app, "cors")
+
+    app.test_client().get("/")
+
+    assert diary.entries[:2] == ["cors in", "unhashable in"]
+
+
+def test_a_feature_that_answers_keeps_later_ones_and_the_app_out(app: Flask, diary: Diary) -> None:
+    diary.keep_by(app, "app")
+    diary.place(app, "limiter")
+    hooks.place(app, "cors", before=lambda: "answered by cors")
+
+    assert app.test_client().get("/").text == "answered by cors"
+
+    assert "app in" not in diary.entries
+    assert "limiter in" not in diary.entries
+
+
+def test_to_place_after_the_first_request_is_refused(app: Flask, diary: Diary) -> None:
+    app.test_client().get("/")
+    with pytest.raises(AssertionError, match="flask_rf.cors"):
+        diary.place(app, "cors")
+    assert diary.entries == ["view"]
+
+
+def test_two_apps_share_no_functions(app: Flask, diary: Diary) -> None:
+    other = Flask("other")
+    diary.place(other, "cors")
+    app.test_client().get("/")
+    assert diary.entries == ["view"]
+
+
+def test_exempt_endpoints_add_up(app: Flask) -> None:
+    assert hooks.exempt_endpoints(app) == set()
+    hooks.exempt(app, "live", "ready")
+    hooks.exempt(app, "socket")
+    assert hooks.exempt_endpoints(app) == {"live", "ready", "socket"}
+    assert hooks.exempt_endpoints(Flask("other")) == set()
+
+
+# --- Vary ---
+
+
+def vary(*lines: str) -> Response:
+    return Response(headers=[("Vary", line) for line in lines])
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "merged"),
+    [
+        ((), ["Origin"], ["Origin"]),
+        (("Cookie",), ["Origin"], ["Cookie, Origin"]),
+        (("Cookie", "Accept"), ["Origin"], ["Cookie, Accept, Origin"]),
+        (("cookie,  ORIGIN",), ["Origin"], ["cookie,  ORIGIN"]),
+        (("*",), ["Origin"], ["*"]),
+        (("Cookie, *",), ["Origin"], ["*"]),
+        (("Cookie",), ["*"], ["*"]),
+        (("",), ["Origin"], ["Origin"]),
+        ((), [], []),
+    ],
+)
+def test_vary_is_merged_into_one_line(
+    lines: tuple[str, ...], fields: list[str], merged: list[str]
+) -> None:
+    response = vary(*lines)
+    hooks.add_vary(response, fields)
+    assert response.headers.getlist("Vary") == merged
+
+
+names = st.sampled_from(["Origin", "origin", "Cookie", "Accept-Encoding", "*", "X-Shop"])
+
+
+@given(st.lists(st.lists(names).map(", ".join)), st.lists(names))
+def test_vary_loses_nothing_and_is_idempotent(lines: list[str], fields: list[str]) -> None:
+    response = vary(*lines)
+    hooks.add_vary(response, fields)
+    once = response.headers.getlist("Vary")
+    hooks.add_vary(response, fields)
+
+    assert response.headers.getlist("Vary") == once
+    asked = {name.lower() for name in [*fields, *", ".join(lines).split(", ")] if name}
+    present = {name.lower() for name in ", ".join(once).split(", ") if name}
+    assert present == ({"*"} if "*" in asked else asked)
+
+
+def test_werkzeug_reads_what_was_added() -> None:
+    response: Any = vary("Cookie")
+    hooks.add_vary(response, ["Origin"])
+    assert "origin" in response.vary
