@@ -1,6 +1,6 @@
 """One id for each request: taken from a trusted caller or made here, and sent back.
 
-The id is kept in the request's environ, so nothing can leak into the next request
+It is kept in the request's environ, so nothing can leak into the next request
 of a kept-alive connection, as a ContextVar set in a request function does under
 gunicorn's gevent and gthread workers.
 """
@@ -37,16 +37,31 @@ from .recipe import Recipe
 from .settings import Options
 from .settings import resolve
 from .settings import setting
+from .trace_context import active_span
+from .trace_context import parse
+from .trace_context import TraceContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Environ = dict[str, Any]
 
-_ENVIRON_KEY = "flask_rf.request_id"
+_ENVIRON_KEY = "flask_rf.identity"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-#: The id of work that was carried out of its request; set only while that work runs.
-_carried: ContextVar[str | None] = ContextVar("flask_rf.carried_request_id", default=None)
+
+@dataclass(frozen=True)
+class Identity:
+    """What a request is known by.
+
+    :param trace: where in a trace its caller was; None without a valid traceparent.
+    """
+
+    request_id: str
+    trace: TraceContext | None = None
+
+
+#: The identity of work that was carried out of its request; set only while that work runs.
+_carried: ContextVar[Identity | None] = ContextVar("flask_rf.carried_identity", default=None)
 
 
 def header_name(raw: Any) -> str:
@@ -107,26 +122,31 @@ class CompiledRequestID:
         self._pattern = options.pattern
         self._trust = options.trust
 
-    def id_of(self, environ: Environ) -> str:
-        """The request's id, settled when first asked for.
+    def identity_of(self, environ: Environ) -> Identity:
+        """The request's identity, settled when first asked for.
 
         A request function would be too late for a URL preprocessor that aborts,
         whose error handlers and log lines want the id as well.
         """
-        found: str | None = environ.get(_ENVIRON_KEY)
+        found: Identity | None = environ.get(_ENVIRON_KEY)
         if found is None:
-            found = environ[_ENVIRON_KEY] = self._inbound(environ) or new_id()
+            found = environ[_ENVIRON_KEY] = self._settle(environ)
         return found
+
+    def id_of(self, environ: Environ) -> str:
+        return self.identity_of(environ).request_id
 
     def after(self, response: Response) -> Response:
         response.headers[self.header] = self.id_of(request.environ)
         return response
 
-    def _inbound(self, environ: Environ) -> str | None:
-        value: str | None = environ.get(self._environ_header)
-        if value is None or not self._acceptable(value) or not self._trusted(environ):
-            return None
-        return value
+    def _settle(self, environ: Environ) -> Identity:
+        if not self._trusted(environ):
+            return Identity(new_id())
+        inbound = environ.get(self._environ_header, "")
+        request_id = inbound if self._acceptable(inbound) else new_id()
+        trace = parse(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
+        return Identity(request_id, trace)
 
     def _acceptable(self, value: str) -> bool:
         # Servers join a duplicated header by a comma: whose id would it be?
@@ -162,18 +182,22 @@ class RequestID(Recipe[CompiledRequestID]):
         return compiled
 
     def headers(self) -> dict[str, str]:
-        """The header that carries the current id to another service; empty if there is none.
+        """The headers that carry the current id, and trace, to another service.
 
-        ``httpx.get(url, headers=rf.request_id.headers())``
+        ``httpx.get(url, headers=rf.request_id.headers())``; empty where there is no id.
         """
-        current = current_request_id()
-        return {} if current is None else {self.compiled.header: current}
+        current = current_identity()
+        if current is None:
+            return {}
+        # OpenTelemetry passes its spans on by itself.
+        trace = current.trace.headers() if current.trace and not active_span() else {}
+        return {self.compiled.header: current.request_id, **trace}
 
 
 class RequestIDFilter(logging.Filter):
-    """Sets ``record.request_id`` for log formats.
+    """Sets ``record.request_id``, ``record.trace_id`` and ``record.span_id`` for log formats.
 
-    :param default: stands where there is no request.
+    :param default: stands for what there is none of.
     """
 
     def __init__(self, default: str = "-") -> None:
@@ -181,19 +205,29 @@ class RequestIDFilter(logging.Filter):
         self.default = default
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # A record handed over by a QueueHandler has its id already, of another thread.
+        # A record handed over by a QueueHandler has its ids already, of another thread.
         if not hasattr(record, "request_id"):
-            record.request_id = current_request_id() or self.default
+            current = current_identity()
+            trace = active_span() or (current and current.trace)
+            record.request_id = current.request_id if current else self.default
+            record.trace_id = trace.trace_id if trace else self.default
+            record.span_id = trace.span_id if trace else self.default
         return True
+
+
+def current_identity() -> Identity | None:
+    """What the request at hand is known by, or the one that this work was carried out of."""
+    if has_request_context():
+        compiled: CompiledRequestID | None = current_app.extensions.get("rf_request_id")
+        if compiled is not None:
+            return compiled.identity_of(request.environ)
+    return _carried.get()
 
 
 def current_request_id() -> str | None:
     """The id of the request at hand, or that this work was carried out of; None without one."""
-    if has_request_context():
-        compiled: CompiledRequestID | None = current_app.extensions.get("rf_request_id")
-        if compiled is not None:
-            return compiled.id_of(request.environ)
-    return _carried.get()
+    current = current_identity()
+    return current.request_id if current else None
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:
@@ -201,7 +235,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
 
     Threads and greenlets start with an empty context; hand them ``carry(work)``.
     """
-    current = current_request_id()
+    current = current_identity()
 
     @wraps(function)
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
