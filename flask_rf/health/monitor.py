@@ -12,6 +12,7 @@ from flask import request
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from .background import Background
 from .options import HealthOptions
 from .report import MEDIA_TYPE
 from .report import PASSING
@@ -44,7 +45,8 @@ class Monitor:
         self.draining = False
         self._app = app
         self._options = options
-        self._runner = Runner(app, options)
+        runner = Runner(app, options)
+        self._runner = Background(runner, options.interval) if options.interval else runner
         self._has_started = False
         self.views: Mapping[str, Callable[[], Response]] = {
             "rf_health.live": self.live,

@@ -47,6 +47,9 @@ class HealthOptions(Options):
         kinds.number(0.001), 2.0, doc="Seconds all checks together may take."
     )
     cache: float = setting(kinds.number(0), 1.0, doc="Seconds for which results are kept.")
+    interval: float = setting(
+        kinds.number(0), 0.0, doc="Seconds between runs in the background; 0 runs when asked."
+    )
     failures: int = setting(
         kinds.whole(1), 1, doc="Failures in a row before a critical check counts as failing."
     )

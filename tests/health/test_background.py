@@ -1,0 +1,111 @@
+"""Rule 9: checks run at an interval."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_rf import Health
+from flask_rf.health.background import Background
+
+from ..parts.processes import wait_until
+
+
+class Beat:
+    """A check that counts its runs and hangs while it is held."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self._free = threading.Event()
+        self._free.set()
+
+    def __call__(self) -> None:
+        self.runs += 1
+        self._free.wait()
+
+    def hold(self) -> None:
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
+
+
+@pytest.fixture
+def beat() -> Iterator[Beat]:
+    beat = Beat()
+    yield beat
+    beat.release()
+
+
+def watch(app: Flask, beat: Beat, **options: Any) -> None:
+    options = {"interval": 0.02, "cache": 0, "details": "always", "timeout": 60, **options}
+    health = Health(app, total_timeout=60, disk_paths=(), **options)
+    health.add("beat", beat, critical=True)
+    health.add("echo", lambda: None, critical=False)
+
+
+def background_of(app: Flask) -> Background:
+    background = app.extensions["rf_health"]._runner
+    assert isinstance(background, Background)
+    return background
+
+
+def probe(app: Flask) -> tuple[int, dict[str, Any]]:
+    response = app.test_client().get("/health/ready")
+    body = response.get_json(force=True)
+    return response.status_code, {name: found[0] for name, found in body["checks"].items()}
+
+
+def test_rule_09_checks_run_without_being_asked(app: Flask, beat: Beat) -> None:
+    watch(app, beat)
+    assert probe(app)[0] == 200
+    wait_until(lambda: beat.runs > 5)
+
+
+def test_rule_09_nothing_runs_before_the_first_probe(app: Flask, beat: Beat) -> None:
+    watch(app, beat)
+    assert beat.runs == 0
+    assert background_of(app)._thread is None
+
+
+def test_rule_09_probes_are_answered_from_the_last_run(app: Flask, beat: Beat) -> None:
+    watch(app, beat, interval=60)
+    probe(app)
+    wait_until(lambda: background_of(app)._last)
+    runs = beat.runs
+    beat.hold()
+    assert [probe(app)[0] for _ in range(3)] == [200, 200, 200]
+    assert beat.runs == runs
+
+
+def test_rule_09_a_result_older_than_three_intervals_is_a_failure(app: Flask, beat: Beat) -> None:
+    watch(app, beat)
+    assert probe(app)[0] == 200
+    wait_until(lambda: beat.runs > 2)
+    beat.hold()
+    wait_until(lambda: probe(app)[0] == 503)
+    _, checks = probe(app)
+    assert (checks["beat"]["status"], checks["echo"]["status"]) == ("fail", "warn")
+    assert checks["beat"]["output"].startswith("no result for ")
+    beat.release()
+    wait_until(lambda: probe(app)[0] == 200)
+
+
+def test_rule_09_the_thread_ends_with_its_app(beat: Beat) -> None:
+    app = Flask("short-lived")
+    watch(app, beat)
+    probe(app)
+    thread = background_of(app)._thread
+    assert thread is not None
+    del app
+
+    def has_ended() -> bool:
+        gc.collect()
+        return not thread.is_alive()
+
+    wait_until(has_ended)
