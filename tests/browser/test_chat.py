@@ -28,7 +28,8 @@ def serve(own_redis: RedisProcess, tmp_path: Path) -> Iterator[Callable[[int], G
         def serve(workers: int) -> Gunicorn:
             options = ("examples.chat.app:app", tmp_path, "--workers", str(workers))
             server = Gunicorn(*options, REDIS_URL=own_redis.url)
-            stack.callback(server.stop)
+            stack.callback(lambda: print(server.output()))
+            stack.callback(server.process.kill)  # a drain would take its seconds
             return server
 
         yield serve

@@ -378,6 +378,13 @@ def test_a_member_told_twice_joins_once(wire: Wire) -> None:
     assert (wire.told[2:], wire.get("room.members[0].name")) == ([], "Countess")
 
 
+def test_we_never_leave_while_we_are_subscribed(wire: Wire) -> None:
+    present(wire).receive(
+        "pusher_internal:member_removed", {"user_id": "ada"}, channel="presence-room"
+    )
+    assert (wire.told[2:], wire.get("room.members")) == ([], [ADA])
+
+
 def test_members_are_told_anew_after_a_reconnection(wire: Wire) -> None:
     present(wire).close(4200).wait(0).greet()
     assert wire.get("room.members") == [ADA]  # kept meanwhile

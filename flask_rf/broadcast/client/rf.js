@@ -284,6 +284,7 @@
     }
 
     #remove(id) {
+      if (id === this.me) return; // news of our former connection: this one is here
       const member = this.#members.get(id);
       if (this.#members.delete(id)) this._listeners.tell("rf:leaving", member);
     }
