@@ -1,0 +1,176 @@
+"""A structured access log: one line of JSON for each request, every field escaped.
+
+A line is written when the response is closed, so that it knows how long a stream took
+and how much of it was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+from typing import ClassVar
+
+from flask import Flask
+from flask import Request
+from flask import request
+from flask import request_started
+from flask import Response
+
+from . import hooks
+from . import kinds
+from .client_address import client_address
+from .recipe import Recipe
+from .settings import Options
+from .settings import resolve
+from .settings import setting
+from .trace_context import active_span
+
+#: Where the lines go: to your handlers for it, else to standard output.
+logger = logging.getLogger("flask_rf.access")
+
+_STARTED = "flask_rf.access_log.started"
+
+
+@dataclass(frozen=True)
+class AccessLogOptions(Options):
+    prefix: ClassVar[str] = "ACCESS_LOG_"
+
+    enabled: bool | None = setting(
+        kinds.optional(kinds.boolean),
+        None,
+        key="ACCESS_LOG",
+        doc="Whether each request is logged as a line of JSON.",
+    )
+
+
+class CompiledAccessLog:
+    """The access log of one app."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._clients = client_address(app)
+
+    def start(self, app: Flask, **_: Any) -> None:
+        request.environ[_STARTED] = time.perf_counter()
+
+    def after(self, response: Response) -> Response:
+        current: Request = request._get_current_object()  # type: ignore[attr-defined]
+        if current.endpoint in hooks.exempt_endpoints(self._app):
+            return response
+        entry = self._entry(current, response)
+        if _is_socket(current, response):
+            # What follows on the connection is no response; nobody closes this one.
+            _write(entry | {"status": 101}, current.environ, 0)
+        elif response.direct_passthrough and not _is_bare(current, response):
+            # The server sends the file by itself, and does not tell.
+            _write(entry, current.environ, response.content_length)
+        else:
+            size = _sizing(current, response)
+            response.call_on_close(lambda: _write(entry, current.environ, size()))
+        return response
+
+    def _entry(self, current: Request, response: Response) -> dict[str, Any]:
+        request_id = self._app.extensions.get("rf_request_id")
+        identity = request_id.identity_of(current.environ) if request_id else None
+        trace = active_span() or (identity.trace if identity else None)
+        return {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "request_id": identity.request_id if identity else None,
+            "trace_id": trace.trace_id if trace else None,
+            "span_id": trace.span_id if trace else None,
+            "client": self._clients.of(current.environ),
+            "method": current.method,
+            "route": current.url_rule.rule if current.url_rule else None,
+            "status": response.status_code,
+        }
+
+
+class AccessLog(Recipe[CompiledAccessLog]):
+    """Log each request as a line of JSON: time (UTC), request_id, trace_id, span_id, client,
+    method, route (the rule; never the path, which may hold secrets), status, duration
+    (seconds) and bytes (of the body as sent).
+
+    :param enabled: False silences it; left out, it logs.
+    """
+
+    name = "access_log"
+    options = AccessLogOptions
+
+    @staticmethod
+    def configured(app: Flask) -> bool:
+        """Whether ``ACCESS_LOG`` asks for it."""
+        return resolve(app, AccessLogOptions).enabled is True
+
+    def compile(self, app: Flask) -> CompiledAccessLog:
+        compiled = CompiledAccessLog(app)
+        if resolve(app, AccessLogOptions, self.given).enabled is not False:
+            _speak_up()
+            hooks.place(app, "request_id", after=compiled.after)
+            # A URL preprocessor that aborts goes past the functions before a request.
+            request_started.connect(compiled.start, app)
+        return compiled
+
+
+class _Counted:
+    """A streamed body that counts its bytes."""
+
+    def __init__(self, response: Response) -> None:
+        self.size = 0
+        self._chunks = response.iter_encoded()
+        self._close = getattr(response.response, "close", None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = next(self._chunks)
+        self.size += len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        if self._close is not None:
+            self._close()
+
+
+def _is_socket(current: Request, response: Response) -> bool:
+    rule = current.url_rule
+    return rule is not None and rule.websocket and response.status_code == 200
+
+
+def _is_bare(current: Request, response: Response) -> bool:
+    """Whether no body is sent, whatever the response holds (RFC 9110 section 6.4.1)."""
+    return current.method == "HEAD" or response.status_code in (204, 304)
+
+
+def _sizing(current: Request, response: Response) -> Callable[[], int | None]:
+    """What tells, once the response is closed, how many bytes of body were sent."""
+    if _is_bare(current, response):
+        return lambda: 0
+    if response.is_streamed:
+        body = response.response = _Counted(response)
+        return lambda: body.size
+    return response.calculate_content_length
+
+
+def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> None:
+    # A response may be closed twice.
+    started = environ.pop(_STARTED, None)
+    if started is not None:
+        duration = round(time.perf_counter() - started, 6)
+        logger.info("%s", json.dumps(entry | {"duration": duration, "bytes": size}))
+
+
+def _speak_up() -> None:
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler(sys.stdout))
+        logger.propagate = False
