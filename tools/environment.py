@@ -98,7 +98,7 @@ def _install(group: str) -> None:
 
 
 def _pip_install(*arguments: str | Path) -> None:
-    options = ("--quiet", "--disable-pip-version-check", "--no-input")
+    options = ("-qq", "--disable-pip-version-check", "--no-input")
     if run(PYTHON, "-m", "pip", "install", *options, *arguments) != 0:
         raise Trouble("pip could not install that. Is there a network? Then run this again.")
 
