@@ -46,6 +46,8 @@ class Broadcasting:
     """
 
     def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
+        if options.between_processes and options.redis_url is None:
+            raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
         self.options = options
         self.authorizer = authorizer
         self.signer = Signer(options.app_key, options.secrets_for(app))
@@ -70,7 +72,7 @@ class Broadcasting:
 
     def start(self, workers: int) -> None:
         """:raises ConfigurationError: several workers, each with an audience of its own."""
-        if workers > 1 and self.options.backend == "memory":
+        if workers > 1 and not self.options.between_processes:
             raise ConfigurationError(
                 "BROADCAST_BACKEND",
                 "memory",
@@ -96,6 +98,8 @@ class Broadcasting:
         self, channels: tuple[str, ...], event: str, data: Any, skip: str, on_error: str
     ) -> None:
         """See :meth:`.publisher.Audience.send`."""
+        if on_error not in ("raise", "drop"):
+            raise ValueError(f"on_error is raise or drop, not {on_error!r}")
         text = self._check(channels, event, data)
         now, request_id = time.time(), self.request_id()
         events = [
@@ -141,11 +145,11 @@ class Broadcasting:
         )
 
     def _make_broker(self) -> Broker:
-        if self.options.backend == "memory":
+        url = self.options.redis_url
+        if url is None or not self.options.between_processes:
             return MemoryBroker()
         from .redis import RedisBroker
 
-        url = self.options.redis_url or ""
         commands = RedisServer(url, self._redis)
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)

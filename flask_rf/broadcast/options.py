@@ -31,25 +31,16 @@ def _default_url(app: Flask) -> str | None:
     return resolve(app, RedisOptions).url
 
 
-def _default_backend(app: Flask) -> str:
-    return "redis" if resolve(app, BroadcastRedisOptions).redis_url else "memory"
-
-
 @dataclass(frozen=True)
-class BroadcastRedisOptions(Options):
+class BroadcastOptions(Options):
     prefix: ClassVar[str] = "BROADCAST_"
 
-    redis_url: str | None = setting(
-        redis_url, derive=_default_url, secret=True, doc="The Redis between workers."
+    backend: str | None = setting(
+        kinds.optional(kinds.choice("redis", "memory")),
+        doc="What carries events: redis where a URL is set, else this process's memory.",
     )
-
-
-@dataclass(frozen=True)
-class BroadcastOptions(BroadcastRedisOptions):
-    backend: str = setting(
-        kinds.choice("redis", "memory"),
-        derive=_default_backend,
-        doc="Where events go: redis between processes, memory within one.",
+    redis_url: str | None = setting(
+        redis_url, derive=_default_url, secret=True, doc="The Redis of events; REDIS_URL's."
     )
     app_id: str = setting(_path_segment, "1", doc="The app's id in the HTTP API.")
     app_key: str = setting(
@@ -65,7 +56,7 @@ class BroadcastOptions(BroadcastRedisOptions):
         kinds.strings, (), doc="Origins of other sites whose pages may open sockets."
     )
     activity_timeout: int = setting(
-        kinds.whole(5), 120, doc="Seconds of silence after which a ping is sent."
+        kinds.whole(1), 120, doc="Seconds of silence after which a ping is sent."
     )
     max_message: int = setting(
         kinds.whole(128), 10_000, doc="Characters in one message from a client."
@@ -79,6 +70,10 @@ class BroadcastOptions(BroadcastRedisOptions):
         kinds.whole(1), 20, doc="Client events per connection and second."
     )
 
+    @property
+    def between_processes(self) -> bool:
+        return self.backend == "redis" or (self.backend is None and self.redis_url is not None)
+
     def secrets_for(self, app: Flask) -> tuple[str, ...]:
         """The accepted secrets; all workers must come to the same.
 
@@ -90,7 +85,7 @@ class BroadcastOptions(BroadcastRedisOptions):
             key = app.secret_key
             raw = key.encode() if isinstance(key, str) else key
             return (hmac.new(raw, b"flask_rf.broadcast", "sha256").hexdigest(),)
-        if self.backend == "redis":
+        if self.between_processes:
             raise ConfigurationError(
                 "BROADCAST_APP_SECRET", None, "set it or SECRET_KEY, so that all workers agree"
             )

@@ -6,9 +6,9 @@ import base64
 import binascii
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import abort
 from flask import Blueprint
@@ -83,7 +83,7 @@ class _Routes:
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
 
     def _may_connect(self, origin: str) -> bool:
-        own = urlsplit(origin).netloc == request.host
+        own = origin.partition("://")[2] == request.host
         return own or self._broadcasting.allows_origin(origin, request.path)
 
     def socket(self, ws: Any, key: str) -> None:
@@ -115,7 +115,8 @@ class _Routes:
 
     def auth(self) -> Response:
         """Sign a socket's leave to join a channel, if the app's callback gives it."""
-        fields = request.form or request.get_json(silent=True) or {}
+        given = request.form or request.get_json(silent=True)
+        fields = given if isinstance(given, Mapping) else {}
         socket_id, name = fields.get("socket_id"), fields.get("channel_name")
         try:
             channel = parse_channel(name or "")

@@ -38,7 +38,7 @@ logger = logging.getLogger("flask_rf.broadcast")
 _SWEEP = 1.0  # seconds between two looks at who is idle or still closing
 _PONG_WITHIN = 30.0  # seconds, as the protocol recommends
 _SPREAD = 0.01  # seconds between two closes of a drain, if there is time for it
-_LAST_WORDS = 5.0  # seconds a closing peer may take to read what it is owed
+_LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 
 
 class Connection:
@@ -110,19 +110,24 @@ class Server:
         self._announce.opened(socket_id)
         return connection
 
-    def receive(self, connection: Connection, data: bytes) -> None:
-        """Take bytes from a socket. Calls for one connection never overlap."""
+    def receive(self, connection: Connection, data: bytes) -> bool:
+        """Take bytes from a socket. Calls for one connection never overlap.
+
+        :returns: whether there is anything more to be said; else the socket may be closed.
+        """
         connection.heard_at, connection.pinged = time.monotonic(), False
-        if connection.outbox.finished_at is not None:
-            return  # what a peer says after our close frame changes nothing
         for received in connection.wire.feed(data):
+            if isinstance(received, wire.Closed):
+                connection.outbox.finish(received.reply)
+                return not received.by_peer
+            if connection.outbox.finished_at is not None:
+                continue  # our close frame is out: only the peer's is of interest
             if isinstance(received, wire.Text):
                 for action in connection.session.receive(received.text, connection.heard_at):
                     self._perform(connection, action)
-            elif isinstance(received, wire.Reply):
-                connection.push(received.data)
             else:
-                connection.outbox.finish(received.reply)
+                connection.push(received.data)
+        return True
 
     def lost(self, connection: Connection) -> None:
         """Forget a socket whose stream has ended, whichever side ended it."""

@@ -27,6 +27,7 @@ logger = logging.getLogger("flask_rf.broadcast")
 _READ = 1  # libev's EV_READ
 _CHUNK = 16384  # bytes read in one go
 _BACKLOG = 16  # chunks of one socket that may wait before it is not read any more
+_LAST_WORDS = 1.0  # seconds a thread waits for its last bytes to be taken
 _WORKERS = 32  # greenlets that parse and answer, so that the hub never blocks
 
 
@@ -72,7 +73,10 @@ def serve(server: Server, wire: Wire, sock: Any, cap: int) -> None:
     try:
         with suppress(OSError):
             while data := sock.recv(_CHUNK):
-                server.receive(connection, data)
+                if not server.receive(connection, data):
+                    break
+        outbox.finish()
+        outbox.join(_LAST_WORDS)
     finally:
         server.lost(connection)
 
@@ -115,10 +119,9 @@ class Detached:
         try:
             while self._inbox:
                 data = self._inbox.popleft()
-                if not data:
+                if not data or not self._server.receive(self._connection, data):
                     self._end()
                     return
-                self._server.receive(self._connection, data)
         except Exception:
             logger.exception("a message could not be handled; its socket is closed")
             self._end()

@@ -22,8 +22,8 @@ _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
 NORMAL = 1000
 PROTOCOL_ERROR = 1002
 UNSUPPORTED_DATA = 1003
-ABNORMAL = 1006
 TOO_BIG = 1009
+_REFUSALS = {PROTOCOL_ERROR, 1007}  # wsproto's events for what is no frame, or no UTF-8
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -66,10 +66,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Closed:
-    """The conversation is over; ``reply`` is the close frame we still owe."""
+    """The conversation is over; ``reply`` is the close frame we still owe.
+
+    By the peer's own close frame, or by our refusal of what it sent: then it may still
+    be sending, and closing at once would take our close frame from it.
+    """
 
     code: int
     reply: bytes
+    by_peer: bool = False
 
 
 Received = Text | Reply | Closed
@@ -82,25 +87,30 @@ class Wire:
     :param max_size: characters a message may have, whole or in fragments.
     """
 
-    __slots__ = ("_connection", "_parts", "_size", "max_size")
+    __slots__ = ("_connection", "_over", "_parts", "_size", "max_size")
 
     def __init__(self, connection: WSConnection, max_size: int) -> None:
         self._connection = connection
         self.max_size = max_size
         self._parts: list[str] = []
         self._size = 0
+        self._over = False
 
     def feed(self, data: bytes) -> Iterator[Received]:
         """What the bytes amount to; nothing follows a :class:`Closed`."""
+        if self._over:
+            return
         try:
             self._connection.receive_data(data)
             for event in self._connection.events():
                 received = self._read(event)
+                self._over = isinstance(received, Closed)
                 if received is not None:
                     yield received
-                if isinstance(received, Closed):
+                if self._over:
                     return
         except RemoteProtocolError:
+            self._over = True
             yield Closed(PROTOCOL_ERROR, close_frame(PROTOCOL_ERROR))
 
     def _read(self, event: object) -> Received | None:
@@ -113,7 +123,7 @@ class Wire:
         if isinstance(event, CloseConnection):
             # 1005 means that the peer gave no code and is never sent (RFC 6455, 7.4.1).
             code = NORMAL if event.code == 1005 else event.code
-            return Closed(code, close_frame(code))
+            return Closed(code, close_frame(code), by_peer=code not in _REFUSALS)
         return None  # a pong: that bytes came at all has been noted
 
     def _collect(self, event: TextMessage) -> Received | None:

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_rf import Broadcast
+from flask_rf import BroadcastError
+from flask_rf import ConfigurationError
+from flask_rf import SetupError
+from flask_rf import signals
+from flask_rf.broadcast.envelope import Envelope
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+
+class Published(list[tuple[str, Envelope]]):
+    """Everything a broadcast sends, taken off its broker."""
+
+    def __init__(self, broadcast: Broadcast) -> None:
+        broker = broadcast.compiled.server.broker
+        broker.start(self.extend, lambda up: None)
+        broker.subscribe("chat"), broker.subscribe("news")
+
+    def messages(self, count: int) -> list[dict[str, Any]]:
+        wait_until(lambda: len(self) >= count, what=f"{count} events")
+        return [json.loads(envelope.payload) for _, envelope in self]
+
+
+@pytest.fixture
+def broadcast(app: Flask) -> Broadcast:
+    return Broadcast(app)
+
+
+def test_an_event_is_one_message_per_channel(broadcast: Broadcast) -> None:
+    published = Published(broadcast)
+    broadcast.to("chat", "news").send("message", {"text": "hällo"})
+    messages = published.messages(2)
+    assert [message["channel"] for message in messages] == ["chat", "news"]
+    for message in messages:
+        assert message["event"] == "message"
+        assert json.loads(message["data"]) == {"text": "hällo"}
+
+
+def test_an_event_needs_no_data(broadcast: Broadcast) -> None:
+    published = Published(broadcast)
+    broadcast.to("chat").send("nudge")
+    assert published.messages(1)[0]["data"] == "{}"
+
+
+def test_the_apps_own_json_provider_writes_the_data(app: Flask, broadcast: Broadcast) -> None:
+    import datetime
+
+    published = Published(broadcast)
+    broadcast.to("chat").send("day", datetime.date(2026, 1, 2))
+    assert json.loads(published.messages(1)[0]["data"]) == "Fri, 02 Jan 2026 00:00:00 GMT"
+
+
+def test_to_others_leaves_out_the_socket_that_asked(app: Flask, broadcast: Broadcast) -> None:
+    published = Published(broadcast)
+    with app.test_request_context(headers={"X-Socket-ID": "1.2"}):
+        broadcast.to("chat").to_others().send("a")
+    broadcast.to("chat").to_others().send("b")
+    broadcast.to("chat").except_("3.4").send("c")
+    published.messages(3)
+    assert [envelope.skip for _, envelope in published] == ["1.2", "", "3.4"]
+
+
+@pytest.mark.parametrize("channel", ["a b", "", "x" * 201, "#chat"])
+def test_a_channel_outside_the_rules_is_an_error(broadcast: Broadcast, channel: str) -> None:
+    with pytest.raises(BroadcastError, match="was not sent"):
+        broadcast.to("chat", channel).send("message")
+
+
+@pytest.mark.parametrize("event", ["", "x" * 201])
+def test_an_events_name_outside_the_rules_is_an_error(broadcast: Broadcast, event: str) -> None:
+    with pytest.raises(BroadcastError, match="1 to 200"):
+        broadcast.to("chat").send(event)
+
+
+def test_too_large_an_event_is_an_error_that_names_the_setting(broadcast: Broadcast) -> None:
+    with pytest.raises(BroadcastError, match="BROADCAST_MAX_EVENT=100000"):
+        broadcast.to("chat").send("message", "x" * 100_001)
+
+
+def test_to_needs_a_channel(broadcast: Broadcast) -> None:
+    with pytest.raises(TypeError):
+        broadcast.to()
+
+
+def test_what_is_published_is_announced(app: Flask, broadcast: Broadcast) -> None:
+    heard: list[dict[str, Any]] = []
+
+    def listen(sender: Flask, **facts: Any) -> None:
+        heard.append({"app": sender, **facts})
+
+    with signals.event_published.connected_to(listen, sender=app):
+        broadcast.to("chat").send("message")
+    assert heard[0]["app"] is app
+    assert (heard[0]["channel"], heard[0]["event"]) == ("chat", "message")
+
+
+def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: RedisProcess) -> None:
+    broadcast = Broadcast(app, redis_url=own_redis.url)
+    broadcast.to("chat").send("message")
+    own_redis.kill()
+    lost: list[str] = []
+
+    def listen(sender: Flask, channel: str, reason: str) -> None:
+        lost.append(channel)
+
+    with signals.event_dropped.connected_to(listen, sender=app):
+        with pytest.raises(BroadcastError, match="Redis is unavailable|refused"):
+            broadcast.to("chat").send("message")
+        broadcast.to("news").send("message", on_error="drop")
+    assert lost == ["chat", "news"]
+
+
+def test_an_unknown_way_to_treat_errors_is_refused(broadcast: Broadcast) -> None:
+    with pytest.raises(ValueError, match="raise or drop"):
+        broadcast.to("chat").send("message", on_error="ignore")
+
+
+def test_two_apps_share_nothing(app: Flask) -> None:
+    other = Flask("other")
+    broadcast = Broadcast()
+    broadcast.init_app(app)
+    broadcast.init_app(other)
+    with app.app_context():
+        mine = broadcast.compiled
+    with other.app_context():
+        assert broadcast.compiled.server is not mine.server
+    with pytest.raises(SetupError, match="2 apps"):
+        broadcast.to("chat")
+
+
+def test_workers_on_redis_need_a_secret_in_common(redis_server: RedisProcess) -> None:
+    with pytest.raises(ConfigurationError, match="BROADCAST_APP_SECRET.*SECRET_KEY"):
+        Broadcast(Flask("shop"), redis_url=redis_server.url)
+
+
+def test_the_secret_follows_from_the_apps_key_and_is_not_the_key() -> None:
+    def secrets_of(key: str) -> Sequence[str]:
+        app = Flask("shop")
+        app.secret_key = key
+        return Broadcast(app).compiled.signer.secrets
+
+    assert secrets_of("a") == secrets_of("a") != secrets_of("b")
+    assert "a" not in secrets_of("a")
+
+
+def test_several_workers_need_more_than_memory(broadcast: Broadcast) -> None:
+    broadcast.compiled.start(1)
+    with pytest.raises(ConfigurationError, match="set REDIS_URL, or run one worker"):
+        broadcast.compiled.start(2)
+
+
+def test_redis_is_the_default_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, app: Flask
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
+    assert Broadcast(app).compiled.options.between_processes
+    with pytest.raises(ConfigurationError, match="run one worker"):
+        Broadcast(Flask("other"), backend="memory").compiled.start(2)
+
+
+def test_redis_without_a_url_is_refused(app: Flask) -> None:
+    with pytest.raises(ConfigurationError, match="set REDIS_URL as well"):
+        Broadcast(app, backend="redis")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("BROADCAST_BACKEND", "kafka"),
+        ("BROADCAST_APP_KEY", "a b"),
+        ("BROADCAST_ACTIVITY_TIMEOUT", "0"),
+        ("BROADCAST_REDIS_URL", "http://localhost"),
+        ("BROADCAST_BAKCEND", "redis"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, app: Flask, key: str, value: str
+) -> None:
+    monkeypatch.setenv(key, value)
+    with pytest.raises(ConfigurationError, match=key):
+        Broadcast(app)
+
+
+def test_a_forked_child_has_a_live_side_of_its_own(broadcast: Broadcast) -> None:
+    parents = broadcast.compiled.server
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"own" if broadcast.compiled.server is not parents else b"shared")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 10) == b"own"
+    os.close(reader), os.close(writer)
+
+
+@pytest.fixture
+def client(app: Flask, broadcast: Broadcast) -> FlaskClient:
+    return app.test_client()
+
+
+def test_the_browsers_client_is_served_and_cached(client: FlaskClient) -> None:
+    answer = client.get("/broadcasting/rf.js")
+    assert answer.mimetype == "text/javascript"
+    assert b"class RF" in answer.data or b"function RF" in answer.data
+    again = client.get("/broadcasting/rf.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_a_plain_request_to_the_sockets_route_is_a_bad_request(client: FlaskClient) -> None:
+    assert client.get("/app/flask-rf").status_code == 400
+
+
+def test_other_websocket_routes_keep_their_reader(app: Flask) -> None:
+    class TheirThread:
+        def __init__(self, target: Any) -> None:
+            self.target = target
+
+    app.config["SOCK_SERVER_OPTIONS"] = {"thread_class": TheirThread, "ping_interval": 5}
+    Broadcast(app)
+    options = app.config["SOCK_SERVER_OPTIONS"]
+    assert options["ping_interval"] == 5
+    with app.test_request_context("/other"):
+        assert isinstance(options["thread_class"](target=print), TheirThread)

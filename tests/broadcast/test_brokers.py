@@ -1,0 +1,261 @@
+"""One contract for both brokers, and what only the one between processes can do."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import pytest
+
+import flask_rf.broadcast.redis as redis_broker
+from flask_rf.broadcast.broker import Broker
+from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.memory import MemoryBroker
+from flask_rf.broadcast.redis import RedisBroker
+from flask_rf.broadcast.session import Member
+from flask_rf.errors import RedisUnavailable
+from flask_rf.redis import RedisOptions
+from flask_rf.redis import RedisServer
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+ANN, BOB = Member("ann", {"name": "Ann"}), Member("bob")
+
+
+class Ear:
+    """What one process hears of a broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.events: list[tuple[str, Envelope]] = []
+        self.links: list[bool] = []
+        broker.start(self.deliver, self.links.append)
+
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        self.events += burst
+
+    def names(self) -> list[str]:
+        return [json.loads(envelope.payload)["event"] for _, envelope in self.events]
+
+    def wait_for(self, count: int) -> list[tuple[str, Envelope]]:
+        wait_until(lambda: len(self.events) >= count, what=f"{count} events: {self.events}")
+        return self.events
+
+
+def event(text: str, skip: str = "") -> Envelope:
+    return Envelope(json.dumps({"event": text}).encode(), time.time(), skip)
+
+
+def over(url: str) -> RedisBroker:
+    options = RedisOptions(url=url)
+    return RedisBroker(RedisServer(url, options), RedisServer(url, options, protocol=2), "shop:1:1")
+
+
+@pytest.fixture(params=["memory", "redis"])
+def ear(request: pytest.FixtureRequest) -> Iterator[Ear]:
+    if request.param == "memory":
+        broker: Broker = MemoryBroker()
+    else:
+        broker = over(request.getfixturevalue("redis_server").url)
+    yield Ear(broker)
+    broker.stop()
+
+
+@pytest.fixture
+def start(redis_server: RedisProcess) -> Iterator[Callable[[], Ear]]:
+    """Starts brokers on one Redis, each as a process of its own would."""
+    brokers: list[RedisBroker] = []
+
+    def make() -> Ear:
+        brokers.append(over(redis_server.url))
+        return Ear(brokers[-1])
+
+    yield make
+    for broker in brokers:
+        broker.stop()
+
+
+def test_what_is_published_comes_back_in_order_and_whole(ear: Ear) -> None:
+    ear.broker.subscribe("chat")
+    sent = [event(str(n), skip="1.1") for n in range(50)]
+    for envelope in sent:
+        ear.broker.publish([("chat", envelope)])
+    assert ear.wait_for(50) == [("chat", envelope) for envelope in sent]
+
+
+def test_one_call_publishes_to_several_channels(ear: Ear) -> None:
+    ear.broker.subscribe("a"), ear.broker.subscribe("b")
+    ear.broker.publish([("a", event("x")), ("b", event("x"))])
+    assert [channel for channel, _ in ear.wait_for(2)] == ["a", "b"]
+
+
+def test_joining_tells_who_is_there_and_leaving_ends_it(ear: Ear) -> None:
+    assert ear.broker.join("presence-a", "1.1", ANN) == {"ann": {"name": "Ann"}}
+    assert dict(ear.broker.join("presence-a", "2.2", BOB)) == {"ann": ANN.info, "bob": None}
+    ear.broker.leave("presence-a", "1.1", "ann")
+    assert ear.broker.join("presence-a", "3.3", BOB) == {"bob": None}
+
+
+def test_a_user_is_announced_with_the_first_socket_and_gone_with_the_last(ear: Ear) -> None:
+    ear.broker.subscribe("presence-a")
+    ear.broker.join("presence-a", "1.1", ANN)
+    ear.broker.join("presence-a", "1.2", ANN)
+    ear.broker.leave("presence-a", "1.1", "ann")
+    ear.broker.leave("presence-a", "1.2", "ann")
+    ear.broker.publish([("presence-a", event("end"))])
+    ear.wait_for(3)
+    assert ear.names() == [
+        "pusher_internal:member_added",
+        "pusher_internal:member_removed",
+        "end",
+    ]
+    added, removed, _ = (envelope for _, envelope in ear.events)
+    assert (added.skip, removed.skip) == ("1.1", "1.2")
+    assert json.loads(json.loads(added.payload)["data"]) == {
+        "user_id": "ann",
+        "user_info": {"name": "Ann"},
+    }
+    assert json.loads(json.loads(removed.payload)["data"]) == {"user_id": "ann"}
+
+
+def test_joining_or_leaving_twice_changes_nothing(ear: Ear) -> None:
+    ear.broker.subscribe("presence-a")
+    for _ in range(2):
+        ear.broker.join("presence-a", "1.1", ANN)
+    for _ in range(2):
+        ear.broker.leave("presence-a", "1.1", "ann")
+    ear.broker.publish([("presence-a", event("end"))])
+    assert len(ear.wait_for(3)) == 3
+
+
+def test_redis_carries_events_to_every_process(start: Callable[[], Ear]) -> None:
+    here, there = start(), start()
+    for ear in (here, there):
+        ear.broker.subscribe("chat")
+    here.broker.publish([("chat", event("hi"))])
+    assert here.wait_for(1) == there.wait_for(1)
+
+
+def test_presence_is_one_list_over_all_processes(start: Callable[[], Ear]) -> None:
+    here, there = start(), start()
+    here.broker.join("presence-a", "1.1", ANN)
+    assert set(there.broker.join("presence-a", "2.2", BOB)) == {"ann", "bob"}
+
+
+def test_nothing_is_left_in_redis_once_everybody_has_left(
+    start: Callable[[], Ear], redis_server: RedisProcess
+) -> None:
+    ear = start()
+    ear.broker.join("presence-a", "1.1", ANN)
+    ear.broker.leave("presence-a", "1.1", "ann")
+    keys = [key for key in redis_server.client.keys() if not key.endswith(b":servers")]
+    assert keys == []
+
+
+def test_an_unused_subscription_is_given_up_after_a_while(
+    start: Callable[[], Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_rf.broadcast.listener._LINGER", 0.0)
+    ear = start()
+    ear.broker.subscribe("chat")
+    assert redis_server.client.pubsub_channels("*chat") != []
+    ear.broker.unsubscribe("chat")
+    wait_until(lambda: redis_server.client.pubsub_channels("*chat") == [])
+
+
+def test_a_subscription_taken_up_again_is_kept(start: Callable[[], Ear]) -> None:
+    ear = start()
+    ear.broker.subscribe("chat")
+    ear.broker.unsubscribe("chat")
+    ear.broker.subscribe("chat")
+    ear.broker.publish([("chat", event("hi"))])
+    ear.wait_for(1)
+
+
+def test_the_members_of_a_dead_process_are_announced_as_gone_once(
+    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(redis_broker, "DEAD_AFTER", 1)
+    watchers, victim = [start(), start()], start()
+    for ear in watchers:
+        ear.broker.subscribe("presence-a")
+    victim.broker.join("presence-a", "1.1", ANN)
+    victim.broker.join("presence-a", "1.2", BOB)
+    watchers[0].broker.join("presence-a", "2.2", BOB)
+    victim.broker.stop()
+    for ear in watchers:
+        wait_until(lambda ear=ear: "pusher_internal:member_removed" in ear.names())  # type: ignore[misc]
+    time.sleep(1.0)  # whoever announced it again would have done so by now
+    for ear in watchers:
+        assert ear.names().count("pusher_internal:member_removed") == 1
+    assert watchers[0].broker.join("presence-a", "2.2", BOB) == {"bob": None}
+
+
+def test_a_message_of_another_version_is_ignored(
+    start: Callable[[], Ear], redis_server: RedisProcess
+) -> None:
+    ear = start()
+    ear.broker.subscribe("chat")
+    redis_server.client.publish("shop:1:1:events:chat", b"\x07nonsense")
+    ear.broker.publish([("chat", event("hi"))])
+    assert len(ear.wait_for(1)) == 1
+
+
+def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
+    heard = threading.Event()
+    broker = over(redis_server.url)
+
+    def deliver(burst: Sequence[tuple[str, Envelope]]) -> None:
+        if b"bad" in burst[0][1].payload:
+            raise RuntimeError("a bug")
+        heard.set()
+
+    broker.start(deliver, lambda up: None)
+    broker.subscribe("chat")
+    broker.publish([("chat", event("bad"))])
+    wait_until(lambda: redis_server.client.ping())
+    time.sleep(0.1)
+    broker.publish([("chat", event("good"))])
+    assert heard.wait(5)
+    broker.stop()
+
+
+def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
+    own_redis: RedisProcess,
+) -> None:
+    ear = Ear(over(own_redis.url))
+    ear.broker.subscribe("chat")
+    assert ear.broker.up
+    own_redis.kill()
+    wait_until(lambda: ear.links == [True, False])
+    began = time.monotonic()
+    with pytest.raises(RedisUnavailable):
+        ear.broker.publish([("chat", event("lost"))])
+    with pytest.raises(RedisUnavailable):
+        ear.broker.join("presence-a", "1.1", ANN)
+    ear.broker.subscribe("news")
+    assert time.monotonic() - began < 5
+    own_redis.start()
+    wait_until(lambda: ear.links == [True, False, True], timeout=3)
+    for channel in ("chat", "news"):
+        ear.broker.publish([(channel, event(channel))])
+    assert [channel for channel, _ in ear.wait_for(2)] == ["chat", "news"]
+    ear.broker.stop()
+
+
+def test_a_silent_redis_counts_as_lost(
+    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_rf.broadcast.listener._PING_AFTER", 0.5)
+    monkeypatch.setattr("flask_rf.broadcast.listener._DEAD_AFTER", 1.5)
+    ear = Ear(over(own_redis.url))
+    own_redis.pause()
+    wait_until(lambda: ear.links == [True, False])
+    own_redis.resume()
+    wait_until(lambda: ear.links == [True, False, True])
+    ear.broker.stop()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_rf.broadcast.envelope import BadEnvelope
+from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.envelope import pack
+from flask_rf.broadcast.envelope import unpack
+
+short = st.text(alphabet=st.characters(max_codepoint=127), max_size=255)
+
+
+@given(st.binary(), st.floats(allow_nan=False), short, short)
+def test_what_is_packed_is_unpacked(payload: bytes, sent: float, skip: str, ident: str) -> None:
+    envelope = Envelope(payload, sent, skip, ident)
+    assert unpack(pack(envelope)) == envelope
+
+
+@given(st.binary())
+def test_any_bytes_are_unpacked_or_refused(data: bytes) -> None:
+    try:
+        assert data.endswith(unpack(data).payload)
+    except BadEnvelope:
+        pass
+
+
+def test_another_version_is_refused() -> None:
+    data = bytearray(pack(Envelope(b"{}", 1.0)))
+    data[0] = 2
+    with pytest.raises(BadEnvelope, match="version 1"):
+        unpack(bytes(data))
+
+
+def test_a_cut_header_is_refused() -> None:
+    data = pack(Envelope(b"", 1.0, "1.1", "an-id"))
+    for size in range(len(data)):
+        with pytest.raises(BadEnvelope):
+            unpack(data[:size])

@@ -1,0 +1,335 @@
+"""Real sockets: gunicorn's gevent workers, with and without Redis, and Flask's own server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+import websocket
+
+from tests.broadcast.client import authorize
+from tests.broadcast.client import send
+from tests.broadcast.client import Socket
+from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+from tests.parts.werkzeug import Werkzeug
+
+pytestmark = pytest.mark.servers
+
+APP = "tests.apps.events:app"
+ROOM = "presence-room.1"
+SMALL = {"BROADCAST_MAX_QUEUE": "200000"}
+Server = Gunicorn | Werkzeug
+
+
+@pytest.fixture(scope="module", params=["gevent", "gevent+redis", "threads"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    redis = RedisProcess(folder) if request.param == "gevent+redis" else None
+    running: Server
+    if redis:
+        running = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url, **SMALL)
+    elif request.param == "gevent":
+        running = Gunicorn(APP, folder, **SMALL)
+    else:
+        running = Werkzeug(APP, folder, **SMALL)
+    yield running
+    output = running.output()
+    running.stop()
+    if redis:
+        redis.stop()
+    assert "Traceback" not in output, output
+
+
+@pytest.fixture
+def sockets(server: Server) -> list[Socket]:
+    """Four connections, so that two workers have some each."""
+    return [Socket(server.port) for _ in range(4)]
+
+
+def test_the_greeting_names_the_socket(server: Server) -> None:
+    greeting = Socket(server.port).greeting
+    assert greeting["event"] == "pusher:connection_established"
+    assert greeting["data"]["activity_timeout"] == 120
+    left, right = greeting["data"]["socket_id"].split(".")
+    assert left.isdigit() and right.isdigit()
+
+
+def test_an_event_reaches_every_subscriber_of_a_public_channel(
+    server: Server, sockets: list[Socket]
+) -> None:
+    for each in sockets:
+        assert each.subscribe("chat")["event"] == "pusher_internal:subscription_succeeded"
+    assert send(server.port, "chat", {"text": "hällo"}) == 204
+    for each in sockets:
+        event = each.receive()
+        assert (event["event"], event["channel"], event["data"]) == (
+            "message",
+            "chat",
+            {"text": "hällo"},
+        )
+
+
+def test_events_come_in_the_order_they_were_sent(server: Server, sockets: list[Socket]) -> None:
+    for each in sockets:
+        each.subscribe("counted")
+    for number in range(100):
+        send(server.port, "counted", number)
+    for each in sockets:
+        assert [each.receive()["data"] for _ in range(100)] == list(range(100))
+
+
+def test_the_sender_may_be_left_out(server: Server, sockets: list[Socket]) -> None:
+    for each in sockets:
+        each.subscribe("others")
+    send(server.port, "others", "first", **{"X-Socket-ID": sockets[0].id})
+    send(server.port, "others", "second")
+    assert [each.receive()["data"] for each in sockets] == ["second", *["first"] * 3]
+
+
+def test_a_private_channel_is_for_those_the_app_lets_in(
+    server: Server, sockets: list[Socket]
+) -> None:
+    ann, bob, *_ = sockets
+    assert ann.subscribe("private-orders.ann", "ann")["event"].endswith("succeeded")
+    assert authorize(server.port, bob.id, "private-orders.ann", "bob")[0] == 403
+    _, leave = authorize(server.port, ann.id, "private-orders.ann", "ann")
+    bob.send("pusher:subscribe", {"channel": "private-orders.ann", **leave})
+    assert bob.receive()["event"] == "pusher:subscription_error"
+    send(server.port, "private-orders.ann", "secret")
+    assert ann.receive()["data"] == "secret"
+
+
+def test_a_presence_channel_tells_who_is_here_who_comes_and_who_goes(
+    server: Server, sockets: list[Socket]
+) -> None:
+    ann, bob, again, _ = sockets
+    ann.subscribe(ROOM, "ann")
+    presence = bob.subscribe(ROOM, "bob")["data"]["presence"]
+    assert presence == {
+        "ids": ["ann", "bob"],
+        "hash": {"ann": {"name": "Ann"}, "bob": {"name": "Bob"}},
+        "count": 2,
+    }
+    assert ann.receive()["data"] == {"user_id": "bob", "user_info": {"name": "Bob"}}
+    again.subscribe(ROOM, "bob")
+    bob.send("pusher:unsubscribe", {"channel": ROOM})
+    again.cut()
+    gone = ann.receive()
+    assert (gone["event"], gone["data"]) == ("pusher_internal:member_removed", {"user_id": "bob"})
+
+
+def test_a_client_event_reaches_the_others_but_not_its_sender(
+    server: Server, sockets: list[Socket]
+) -> None:
+    ann, bob, *_ = sockets
+    ann.subscribe(ROOM, "ann"), bob.subscribe(ROOM, "bob")
+    ann.until("pusher_internal:member_added")
+    ann.send("client-typing", {"on": True}, channel=ROOM)
+    heard = bob.receive()
+    assert (heard["event"], heard["user_id"], heard["data"]) == (
+        "client-typing",
+        "ann",
+        {"on": True},
+    )
+    ann.send("pusher:ping", {})
+    assert ann.receive()["event"] == "pusher:pong"
+
+
+def test_after_unsubscribing_nothing_comes(server: Server, sockets: list[Socket]) -> None:
+    quiet, loud, *_ = sockets
+    quiet.subscribe("left"), loud.subscribe("left")
+    quiet.send("pusher:unsubscribe", {"channel": "left"})
+    quiet.send("pusher:ping", {})
+    assert quiet.receive()["event"] == "pusher:pong"
+    send(server.port, "left", "hi")
+    assert loud.receive()["data"] == "hi"
+    quiet.send("pusher:ping", {})
+    assert quiet.receive()["event"] == "pusher:pong"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/app/other?protocol=7", 4001),
+        ("/app/flask-rf?protocol=4", 4007),
+        ("/app/flask-rf?protocol=8", 4007),
+        ("/app/flask-rf", 4008),
+    ],
+)
+def test_who_cannot_be_served_is_told_why(server: Server, path: str, code: int) -> None:
+    refused = Socket(server.port, path)
+    assert refused.greeting["event"] == "pusher:error"
+    assert refused.greeting["data"]["code"] == code
+    assert refused.closed() == code
+
+
+def test_a_close_is_answered_and_frees_the_channel(server: Server) -> None:
+    leaving = Socket(server.port)
+    leaving.subscribe(ROOM, "cat")
+    leaving._ws.send_close(1001)
+    assert leaving.closed() == 1001
+    staying = Socket(server.port)
+    ids = staying.subscribe(ROOM, "ann")["data"]["presence"]["ids"]
+    assert ids in (["ann"], ["cat", "ann"])
+    if "cat" in ids:
+        staying.until("pusher_internal:member_removed")
+
+
+def test_a_message_over_the_limit_ends_the_connection_alone(
+    server: Server, sockets: list[Socket]
+) -> None:
+    sockets[0].send_text("x" * 20_000)
+    assert sockets[0].closed() == 1009
+    assert sockets[1].subscribe("chat")["event"].endswith("succeeded")
+
+
+def test_a_frame_without_mask_is_a_protocol_error(server: Server) -> None:
+    rude = Socket(server.port)
+    rude._ws.sock.sendall(b"\x81\x02{}")
+    assert rude.closed() == 1002
+
+
+def test_compression_is_not_agreed_to(server: Server) -> None:
+    wanting = websocket.create_connection(
+        f"ws://127.0.0.1:{server.port}/app/flask-rf?protocol=7",
+        header=["Sec-WebSocket-Extensions: permessage-deflate"],
+        timeout=5,
+    )
+    assert "sec-websocket-extensions" not in wanting.headers
+    assert json.loads(wanting.recv())["event"] == "pusher:connection_established"
+    wanting.shutdown()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://[", "127.0.0.1"])
+def test_a_page_of_a_foreign_site_may_not_connect(server: Server, origin: str) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        Socket(server.port, origin=origin)
+    assert refused.value.status_code == 403
+
+
+def test_a_page_of_this_site_may_connect(server: Server) -> None:
+    assert Socket(server.port, origin=f"http://127.0.0.1:{server.port}").id
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", b"400"),
+        ("Sec-WebSocket-Version: 13\r\n", b"400"),
+        ("Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n", b"426"),
+    ],
+)
+def test_what_is_no_handshake_gets_its_status(server: Server, headers: str, status: bytes) -> None:
+    request = f"GET /app/flask-rf?protocol=7 HTTP/1.1\r\nHost: a\r\n{headers}"
+    request += "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+        peer.sendall(request.encode())
+        assert peer.recv(1000).split(b" ")[1] == status
+
+
+def test_a_reader_that_stalls_is_closed_and_delays_nobody(
+    server: Server, sockets: list[Socket]
+) -> None:
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    stalled.connect(("127.0.0.1", server.port))
+    handshake = "GET /app/flask-rf?protocol=7 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+    handshake += "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    handshake += "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    stalled.sendall(handshake.encode())
+    stalled.recv(4096)
+    message = json.dumps({"event": "pusher:subscribe", "data": {"channel": "heavy"}}).encode()
+    masked = bytes((0x81, 0x80 | len(message))) + b"\0\0\0\0" + message
+    stalled.sendall(masked)
+    reader = sockets[0]
+    reader.subscribe("heavy")
+    time.sleep(0.2)
+    for number in range(80):
+        assert send(server.port, "heavy", [number, "x" * 90_000]) == 204
+        assert reader.receive()["data"][0] == number
+    reason = b"this connection reads too slowly"
+    close = bytes((0x88, 2 + len(reason))) + struct.pack(">H", 4100) + reason
+    assert _read_to_the_end(stalled).endswith(close)
+
+
+def test_idle_sockets_hold_no_slot_of_the_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("slots")
+    server = Gunicorn(APP, folder, "--worker-connections", "5")
+    crowd = [Socket(server.port) for _ in range(30)]
+    for each in crowd:
+        each.subscribe("chat")
+    assert server.get("/")[0] == 200
+    send(server.port, "chat", "hi")
+    assert [each.receive()["data"] for each in crowd] == ["hi"] * 30
+    server.stop()
+
+
+def test_a_silent_client_is_pinged_and_then_told_to_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("idle")
+    server = Gunicorn("tests.apps.impatient:app", folder)
+    silent, lively = Socket(server.port), Socket(server.port)
+    for each in (silent, lively):
+        assert each.receive()["event"] == "pusher:ping"
+    lively.send("pusher:pong", {})
+    assert silent.closed() == 4201
+    assert lively.receive()["event"] == "pusher:ping"
+    server.stop()
+
+
+def test_losing_redis_is_told_to_every_socket_and_so_is_its_return(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("outage")
+    redis = RedisProcess(folder)
+    server = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url)
+    crowd = [Socket(server.port) for _ in range(4)]
+    for number, each in enumerate(crowd):
+        each.subscribe(ROOM, f"user{number}")
+    redis.kill()
+    for each in crowd:
+        each.until("rf:interrupted")
+    assert server.get("/")[0] == 200
+    assert send(server.port, "chat", "lost") == 503
+    newcomer = Socket(server.port)
+    assert newcomer.receive()["event"] == "rf:interrupted"
+    assert newcomer.subscribe(ROOM, "late")["event"].endswith("succeeded")
+    redis.start()
+    for each in [*crowd, newcomer]:
+        each.until("rf:resumed")
+    everybody = {"user0", "user1", "user2", "user3", "late"}
+    last = Socket(server.port)
+    wait_until(lambda: _present(last) == everybody, 5, "everybody is back on the list")
+    assert send(server.port, ROOM, "back") == 204
+    for each in [*crowd, newcomer]:
+        assert each.until("message")["data"] == "back"
+    assert "Traceback" not in server.output()
+    assert server.output().count("lost Redis") <= 2
+    server.stop(), redis.stop()
+
+
+def _read_to_the_end(peer: socket.socket) -> bytes:
+    """The last bytes a peer gets to see."""
+    tail = b""
+    peer.settimeout(10)
+    with peer:
+        while chunk := peer.recv(1_000_000):
+            tail = (tail + chunk)[-100:]
+    return tail
+
+
+def _present(watcher: Socket) -> set[str]:
+    watcher.send("pusher:unsubscribe", {"channel": ROOM})
+    _, leave = authorize(watcher.port, watcher.id, ROOM, "user0")
+    watcher.send("pusher:subscribe", {"channel": ROOM, **leave})
+    succeeded = watcher.until("pusher_internal:subscription_succeeded")
+    return set(succeeded["data"]["presence"]["ids"])
