@@ -1,0 +1,46 @@
+"""The smallest example under ``flask run``: one process, no Redis."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from playwright.sync_api import Page
+
+from tests.parts.processes import accepts
+from tests.parts.processes import free_port
+from tests.parts.processes import Process
+from tests.parts.processes import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "--app", "examples/minimal", "run", "--port"]
+    server = Process([*command, str(port)], tmp_path / "flask.log")
+    wait_until(lambda: accepts(port), 20, "flask run")
+    yield f"http://127.0.0.1:{port}"
+    server.kill()
+    assert "Traceback" not in server.output()
+
+
+def test_a_post_shows_in_the_open_page(open_window: Callable[..., Page], url: str) -> None:
+    window, frames = open_window(), list[str]()
+    window.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    window.goto(url)
+
+    def subscribed() -> bool:
+        window.wait_for_timeout(20)
+        return any("subscription_succeeded" in frame for frame in frames)
+
+    wait_until(subscribed)
+    request = urllib.request.Request(f"{url}/hello/world", method="POST")
+    assert urllib.request.urlopen(request, timeout=10).status == 204
+    expect(window.locator("body")).to_contain_text("world")
