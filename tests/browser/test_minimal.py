@@ -33,7 +33,9 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_a_post_shows_in_the_open_page(open_window: Callable[..., Page], url: str) -> None:
     window, frames = open_window(), list[str]()
-    window.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    window.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame))
+    )
     window.goto(url)
 
     def subscribed() -> bool:
