@@ -37,8 +37,8 @@ _PATHS = {
 
 def redis_url(raw: Any) -> str:
     """The kind of setting that holds a Redis URL."""
-    url = kinds.text(raw)
     try:
+        url = kinds.text(raw)
         complete = _is_complete(url, urlsplit(url))
     except ValueError:
         complete = False
