@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .errors import SetupError as SetupError
     from .extension import RF as RF
     from .health import Health as Health
+    from .logs import AccessLog as AccessLog
     from .ratelimit import Limiter as Limiter
     from .request_id import current_request_id as current_request_id
     from .request_id import RequestID as RequestID
     from .request_id import RequestIDFilter as RequestIDFilter
 
 _HOMES = {
+    "AccessLog": "logs",
     "Broadcast": "broadcast",
     "BroadcastError": "errors",
     "CORS": "cors",

@@ -15,7 +15,11 @@ from .settings import Resolved
 from .settings import resolved_settings
 
 #: Commands that features bring, by name; loaded when used.
-_FEATURES = {"cors": ("flask_rf.cors.commands", "cors_command")}
+_FEATURES = {
+    "cors": ("flask_rf.cors.commands", "cors_command"),
+    "health": ("flask_rf.health.commands", "health"),
+    "limits": ("flask_rf.ratelimit.commands", "limits_command"),
+}
 
 
 class _Commands(AppGroup):

@@ -15,6 +15,7 @@ from .compression import Compress
 from .cors import CORS
 from .errors import SetupError
 from .health import Health
+from .logs import AccessLog
 from .ratelimit import Limiter
 from .recipe import Recipe
 from .request_id import current_request_id
@@ -35,7 +36,8 @@ _DEFAULT: Any = _Default()
 class RF:
     """Set up flask_rf's features on an app.
 
-    Each argument takes a feature with options of your own, or None to leave it out::
+    Each argument takes a feature with options of your own, or None to leave it out. CORS
+    and the access log, when not mentioned, wait for ``CORS_ORIGINS`` and ``ACCESS_LOG``::
 
         rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
 
@@ -45,6 +47,7 @@ class RF:
     """
 
     request_id: RequestID
+    access_log: AccessLog
     compress: Compress
     cors: CORS
     limiter: Limiter
@@ -56,15 +59,17 @@ class RF:
         app: Flask | None = None,
         *,
         request_id: RequestID | None = _DEFAULT,
+        access_log: AccessLog | None = _DEFAULT,
         compress: Compress | None = _DEFAULT,
         cors: CORS | None = _DEFAULT,
         limiter: Limiter | None = _DEFAULT,
         health: Health | None = _DEFAULT,
         broadcast: Broadcast | None = _DEFAULT,
     ) -> None:
-        self._cors_mentioned = cors is not _DEFAULT
         self._features: dict[str, Recipe[Any]] = {}
+        self._unmentioned: set[str] = set()
         self._add("request_id", request_id, RequestID)
+        self._add("access_log", access_log, AccessLog)
         self._add("compress", compress, Compress)
         self._add("cors", cors, CORS)
         self._add("limiter", limiter, Limiter)
@@ -81,9 +86,8 @@ class RF:
                 "or RF() and then rf.init_app(app)"
             )
         for name, feature in self._features.items():
-            if name == "cors" and not self._cors_mentioned and not CORS.configured(app):
-                continue
-            feature.init_app(app)
+            if name not in self._unmentioned or feature.configured(app):
+                feature.init_app(app)
         _introduce(app)
         app.extensions["rf"] = self
 
@@ -96,6 +100,8 @@ class RF:
 
     def _add(self, name: str, given: R | None, kind: type[R]) -> None:
         feature = kind() if given is _DEFAULT else given
+        if given is _DEFAULT:
+            self._unmentioned.add(name)
         if feature is not None:
             self._features[name] = feature
             setattr(self, name, feature)

@@ -58,6 +58,11 @@ class Recipe(Generic[C]):
         app.extensions[key] = self.compile(app)
         self._apps.add(app)
 
+    @staticmethod
+    def configured(app: Flask) -> bool:
+        """Whether RF is to set the feature up on an app that does not mention it."""
+        return True
+
     def compile(self, app: Flask) -> C:
         """Read the options, place the hooks and routes, and return the compiled object."""
         raise NotImplementedError

@@ -10,6 +10,8 @@ from flask import Flask
 
 from .. import hooks
 from .. import lifecycle
+from ..checks import add_check
+from ..checks import Check
 from ..recipe import Recipe
 from ..settings import resolve
 from .authorization import Authorizer
@@ -46,6 +48,7 @@ class Broadcast(Recipe[Broadcasting]):
         options = resolve(app, BroadcastOptions, self.given)
         broadcasting = Broadcasting(app, options, self._authorizer)
         own_reader(app)
+        add_check(app, Check("broadcast", broadcasting.check, applies=broadcasting.listens))
         lifecycle.on_worker_start(app, broadcasting.start)
         lifecycle.on_worker_stop(app, broadcasting.stop)
         app.register_blueprint(make_blueprint(broadcasting))

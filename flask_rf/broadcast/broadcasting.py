@@ -85,6 +85,17 @@ class Broadcasting:
         if self._server is not None and self._pid == os.getpid():
             self._server.close_all(Code.RECONNECT, "this server is going away", window)
 
+    def listens(self) -> bool:
+        """Whether this process has sockets that other processes' events must reach."""
+        return self._server is not None and self._pid == os.getpid() and self._server.started
+
+    def check(self) -> bool | dict[str, str]:
+        """For health: deaf beside a Redis that answers is a failure, without Redis a warning."""
+        broker = self.server.broker
+        if broker.up or broker.answers():
+            return broker.up
+        return {"status": "warn", "output": "Redis does not answer; other servers are not heard"}
+
     @property
     def server(self) -> Server:
         """This process's live side; a fork never sees its parent's."""

@@ -55,5 +55,8 @@ class Broker(Protocol):
         :raises RedisUnavailable: presence is not known at the moment.
         """
 
+    def answers(self) -> bool:
+        """Whether the back end itself can be reached, heard or not."""
+
     def stop(self) -> None:
         """Stop listening and close connections."""

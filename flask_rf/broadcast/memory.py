@@ -66,6 +66,9 @@ class MemoryBroker:
                 payload = protocol.member_removed(channel, user_id)
                 self.publish([(channel, Envelope(payload, time.time(), socket_id))])
 
+    def answers(self) -> bool:
+        return True
+
     def stop(self) -> None:
         with self._wake:
             self._stopped = True

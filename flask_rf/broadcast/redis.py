@@ -103,6 +103,12 @@ class RedisBroker:
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         self._leave(self._id, channel, socket_id)
 
+    def answers(self) -> bool:
+        try:
+            return bool(self._server.client.ping())
+        except (RedisError, OSError):
+            return False
+
     def stop(self) -> None:
         self._stopped.set()
         if self._listener is not None:

@@ -94,7 +94,7 @@ class Server:
         self._activity_timeout = activity_timeout
         self._announce = announce
         self._starting = threading.Lock()
-        self._started = False
+        self.started = False
         self._stopped = threading.Event()
 
     def open(self, wire: Wire, outbox: Outbox) -> Connection:
@@ -165,8 +165,8 @@ class Server:
 
     def _start(self) -> None:
         with self._starting:
-            if not self._started:
-                self._started = True
+            if not self.started:
+                self.started = True
                 self.broker.start(self.hub.deliver, self._link_changed)
                 threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
 

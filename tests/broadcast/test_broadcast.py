@@ -15,6 +15,7 @@ from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
 from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.redis import RedisBroker
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
@@ -190,6 +191,24 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(
     monkeypatch.setenv(key, value)
     with pytest.raises(ConfigurationError, match=key):
         Broadcast(app)
+
+
+def test_health_tells_deaf_from_without_redis(app: Flask, own_redis: RedisProcess) -> None:
+    broadcast = Broadcast(app, redis_url=own_redis.url)
+    compiled = broadcast.compiled
+    assert not compiled.listens()
+    compiled.server._start()
+    assert compiled.listens()
+    assert compiled.check() is True
+    assert isinstance(compiled.server.broker, RedisBroker)
+    listener = compiled.server.broker._listener
+    assert listener is not None
+    listener.stop()
+    listener.up = False
+    assert compiled.check() is False
+    own_redis.kill()
+    answer = compiled.check()
+    assert isinstance(answer, dict) and answer["status"] == "warn"
 
 
 def test_a_forked_child_has_a_live_side_of_its_own(broadcast: Broadcast) -> None:
