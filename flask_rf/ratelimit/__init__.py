@@ -16,9 +16,11 @@ from flask import Flask
 
 from .. import hooks
 from ..errors import ConfigurationError
+from ..lifecycle import on_worker_start
 from ..recipe import Recipe
 from ..redis import namespace
 from ..settings import resolve
+from .by_hand import ByHand
 from .clients import get_remote_address
 from .compiled import CompiledLimiter
 from .declarations import Declarations
@@ -26,12 +28,27 @@ from .decorators import LimitMark
 from .limit import Limit
 from .options import LimiterOptions
 from .responses import Decision
+from .responses import nearest_of
 from .responses import RateLimitExceeded
+from .sockets import SocketLimit
+from .standalone import MemoryRateLimiter
+from .standalone import RateLimitResult
+from .standalone import RedisRateLimiter
 from .stores import make_store
 
-__all__ = ["Decision", "Limit", "Limiter", "RateLimitExceeded", "get_remote_address"]
+__all__ = [
+    "Decision",
+    "Limit",
+    "Limiter",
+    "MemoryRateLimiter",
+    "RateLimitExceeded",
+    "RateLimitResult",
+    "RedisRateLimiter",
+    "get_remote_address",
+]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: What Flask-Limiter calls these options.
 _FLASK_LIMITER_NAMES = {
@@ -43,7 +60,7 @@ _FLASK_LIMITER_NAMES = {
 }
 
 
-class Limiter(Recipe[CompiledLimiter]):
+class Limiter(Recipe[CompiledLimiter], ByHand):
     """Limits how often clients may ask.
 
     :param app_or_key: the app to set up at once, or the function that gives whose request it is.
@@ -75,6 +92,8 @@ class Limiter(Recipe[CompiledLimiter]):
         space = f"{namespace(app)}:rl"
         store = make_store(app, options)
         compiled = CompiledLimiter(app, options, self._declarations, store, space)
+        self._declarations.apps.add(app)
+        on_worker_start(app, compiled.start_worker)
         if options.enabled:
             hooks.place(
                 app,
@@ -130,6 +149,71 @@ class Limiter(Recipe[CompiledLimiter]):
             "shadow": shadow,
         }
         return LimitMark(limit_value, terms, self._declarations, self._enforce)
+
+    def shared_limit(
+        self, limit_value: Any, scope: str | Callable[[str], str], **terms: Any
+    ) -> LimitMark:
+        """A limit that all it decorates share.
+
+        :param scope: names what is counted; or a function of the endpoint's name.
+        :param terms: as for :meth:`limit`.
+        """
+        return self.limit(limit_value, scope=scope, **terms).shared()
+
+    def concurrency(
+        self, count: int, *, key_func: Any = None, ttl: int = 60, **terms: Any
+    ) -> LimitMark:
+        """Limit how many requests of a client run at once.
+
+        :param ttl: seconds after which a request counts no more, should its worker have died.
+        :param terms: as for :meth:`limit`.
+        """
+        return self.limit(f"{count}/{ttl} seconds", key_func=key_func, **terms).leased()
+
+    def socket(self, limit_value: Any, *, key_func: Any = None, **terms: Any) -> SocketLimit:
+        """Limit the messages of a client's WebSockets; decorates a flask-sock view.
+
+        :param limit_value: ``"5/second"``, or several.
+        :param terms: as for :meth:`limit`.
+        :raises ConfigurationError: it cannot be meant.
+        """
+        mark = self.limit(limit_value, key_func=key_func, **terms)
+        return SocketLimit(mark.static_limits("a socket's limit"), lambda: self.compiled)
+
+    def define(self, name: str) -> Callable[[F], F]:
+        """Give a name to the limits a function returns; ``@limiter.limit(name)`` applies them.
+
+        The function may take the request. It returns a limit, several, or None for none. All
+        routes with one name count together.
+        """
+
+        def record(function: F) -> F:
+            self._declarations.named[name] = function
+            return function
+
+        return record
+
+    def request_filter(self, function: F) -> F:
+        """Let requests pass uncounted for which ``function`` returns true."""
+        self._declarations.filters.append(function)
+        return function
+
+    @property
+    def current_limits(self) -> list[Decision]:
+        """What was decided about the current request, limit by limit."""
+        admission = self.compiled.admission
+        return list(admission.decisions) if admission else []
+
+    @property
+    def current_limit(self) -> Decision | None:
+        """The decision that matters most: the one that denied, or the one with the least left."""
+        decisions = self.current_limits
+        return nearest_of(decisions) if decisions else None
+
+    def reset(self) -> None:
+        """Forget every count of the app."""
+        compiled = self.compiled
+        compiled.clear(compiled.store.keys(compiled.namespace))
 
     def exempt(self, target: T) -> T:
         """Let a view or blueprint pass over app-wide and default limits."""

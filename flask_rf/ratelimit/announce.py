@@ -25,15 +25,15 @@ def announce(app: Flask, decisions: Sequence[Decision], admitted: bool) -> None:
 
 def _send_hit(app: Flask, decision: Decision) -> None:
     policy, remaining = decision.claim.policy, decision.remaining
-    limit_hit.send(app, limit=policy.text, key=decision.key, remaining=remaining)
-    if remaining <= policy.near < remaining + decision.claim.cost:
-        limit_near.send(app, limit=policy.text, key=decision.key, remaining=remaining)
+    limit_hit.send(app, limit=str(policy.limit), key=decision.key, remaining=remaining)
+    if remaining <= policy.count // 5 < remaining + decision.claim.cost:
+        limit_near.send(app, limit=str(policy.limit), key=decision.key, remaining=remaining)
 
 
 def _send_denied(app: Flask, decision: Decision) -> None:
     limit_denied.send(
         app,
-        limit=decision.claim.policy.text,
+        limit=str(decision.limit),
         key=decision.key,
         retry_after=decision.retry_after,
         shadow=decision.limit.shadow,

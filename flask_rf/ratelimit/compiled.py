@@ -14,7 +14,6 @@ from flask import Request
 from flask import request as current_request
 from flask import Response
 
-from ..errors import ConfigurationError
 from ..hooks import exempt_endpoints
 from .admission import Admission
 from .announce import announce
@@ -22,6 +21,7 @@ from .clients import call
 from .clients import Clients
 from .declarations import Declarations
 from .decorators import describe
+from .denials import Denials
 from .limit import as_limits
 from .limit import Declared
 from .options import LimiterOptions
@@ -63,15 +63,18 @@ class CompiledLimiter:
         self.app = app
         self.options = options
         self.store = store
+        self.namespace = namespace
+        self.maker = PolicyMaker(namespace, options.strategy, options.on_error)
         self.clients = Clients(app, options.ipv6_prefix, options.key)
         self._declarations = declarations
         self._planner = Planner(
-            maker=PolicyMaker(namespace, options.strategy, options.on_error),
+            maker=self.maker,
             defaults=options.default,
             app_wide=_app_wide(options),
             unrouted=_shared(options.unrouted, "unrouted"),
             named=declarations.named,
         )
+        self._denials = Denials()
         self._plan: Plan | None = None
         self._lock = Lock()
 
@@ -86,7 +89,7 @@ class CompiledLimiter:
         admission = self.admission
         if admission is None or not admission.decisions:
             return response
-        admission.response = response
+        admission.answered(response)
         if self.options.headers:
             headers = response.headers
             for name, value in quota_headers(admission.decisions).items():
@@ -113,18 +116,33 @@ class CompiledLimiter:
         claims = self._claims(request, entry)
         if not claims:
             return None
-        decisions = [
-            Decision(claim, verdict)
-            for claim, verdict in zip(claims, self.store.take(claims), strict=True)
-        ]
+        decisions = self.decide(claims)
         denying = [decision for decision in decisions if decision.denies]
         refusal = RateLimitExceeded(denying) if denying else None
         admission = request.environ.get(_ADMISSION)
         if admission is None:
             admission = request.environ[_ADMISSION] = Admission(self.store)
         admission.add(decisions, refusal.decision if refusal else None)
-        announce(self.app, decisions, admitted=refusal is None)
         return self._refuse(request, refusal) if refusal else None
+
+    def decide(self, claims: Sequence[Claim]) -> list[Decision]:
+        """Meet the claims together and tell whoever listens.
+
+        Where one is known to be denied still, only the decisions known are returned.
+        """
+        decisions = self._denials.find(claims)
+        if not decisions:
+            decisions = list(map(Decision, claims, self.store.take(claims)))
+        denied = any(decision.denies for decision in decisions)
+        if denied:
+            self._denials.remember(decisions)
+        announce(self.app, decisions, admitted=not denied)
+        return decisions
+
+    def clear(self, keys: Sequence[str]) -> bool:
+        """Forget counts; returns whether every process forgets them."""
+        self._denials.clear(keys)
+        return self.store.clear(keys)
 
     def enforce(self, declared: tuple[Declared, ...]) -> None:
         """Meet limits in the middle of a request.
@@ -137,6 +155,17 @@ class CompiledLimiter:
         if response is not None:
             abort(self.app.make_response(response))
 
+    def start_worker(self, workers: int) -> None:
+        """Refuse mistakes, and say what several workers make of limits in memory.
+
+        :raises ConfigurationError: a limit cannot be meant.
+        """
+        self.compile_plan()
+        if workers > 1 and not self.store.shared:
+            logger.warning(
+                "Each of %d workers counts rate limits by itself; REDIS_URL makes them one", workers
+            )
+
     def compile_plan(self) -> Plan:
         """Work out which limits meet which endpoint; the first request does it otherwise.
 
@@ -144,14 +173,9 @@ class CompiledLimiter:
         """
         with self._lock:
             endpoints = self._declarations.endpoints(self.app, exempt_endpoints(self.app))
-            try:
-                self._plan = self._planner.plan(endpoints)
-            except ValueError as error:
-                raise ConfigurationError("limits", self.app.name, str(error)) from None
-            for target in self._declarations.unreached(self.app):
-                logger.warning(
-                    "The limit on %s is on no route of %r", describe(target), self.app.name
-                )
+            self._plan = self._planner.plan(endpoints)
+            for target in self._declarations.unreached():
+                logger.warning("The limit on %s is on no route", describe(target))
             return self._plan
 
     def _entry(self, request: Request) -> Entry:
@@ -167,7 +191,7 @@ class CompiledLimiter:
 
     def _claims(self, request: Request, entry: Entry) -> list[Claim]:
         claims = []
-        for policy in _policies(entry):
+        for policy in _policies(request, entry):
             limit = policy.limit
             if limit.exempt_when is not None and call(limit.exempt_when, request):
                 continue
@@ -187,10 +211,10 @@ class CompiledLimiter:
         return response
 
 
-def _policies(entry: Entry) -> Iterable[Policy]:
+def _policies(request: Request, entry: Entry) -> Iterable[Policy]:
     for item in entry:
         if isinstance(item, Place):
-            yield from item.policies()
+            yield from item.policies(lambda function: call(function, request))
         else:
             yield item
 

@@ -2,6 +2,7 @@
 --
 -- KEYS[i]  the count of limit i. Its type follows from the strategy, which is part of the key:
 --   w  sliding window   sorted set; a member per unit, "nonce:n", scored by its time
+--   l  concurrency      the same, of leases; a refund ends one, the window one never refunded
 --   c  sliding counter  string "window's number:units in it:units in the one before"
 --   f  fixed window     string "window's end:units"
 --   t  token bucket     string; theoretical arrival time of the next unit (GCRA)
@@ -91,7 +92,7 @@ end
 
 function fixed.wait(l)
   l.finish, l.used = integers(l.key)
-  if not l.finish or l.finish <= now then l.finish, l.used = now + l.window, 0 end
+  if not l.finish or l.finish <= now or l.used == 0 then l.finish, l.used = now + l.window, 0 end
   l.lasts = l.finish - now
   if l.cost == 0 or l.used + l.cost <= l.count then return 0 end
   return l.lasts
@@ -128,7 +129,7 @@ function bucket.left(l)
   return math.floor((l.window - debt) * l.count / l.window), debt, 0
 end
 
-local strategies = { w = window, c = counter, f = fixed, t = bucket }
+local strategies = { w = window, l = window, c = counter, f = fixed, t = bucket }
 local limits, denied = {}, false
 
 for i, key in ipairs(KEYS) do

@@ -18,11 +18,13 @@ from .plan import Endpoint
 class Declarations:
     """Limits and exemptions by function, view class or blueprint, held weakly.
 
+    :ivar apps: the apps they may apply to.
     :ivar filters: functions; one that returns true lets a request pass uncounted.
     :ivar named: functions that give limits, by the name they were defined under.
     """
 
     def __init__(self) -> None:
+        self.apps: WeakSet[Flask] = WeakSet()
         self.filters: list[Callable[[], Any]] = []
         self.named: dict[str, Callable[..., Any]] = {}
         self._limits: WeakKeyDictionary[Any, tuple[Declared, ...]] = WeakKeyDictionary()
@@ -50,10 +52,13 @@ class Declarations:
             for name in methods
         ]
 
-    def unreached(self, app: Flask) -> list[Any]:
-        """Objects with limits that no route of ``app`` leads to."""
-        reached = {id(layer) for view in app.view_functions.values() for layer in _layers(view)}
-        reached |= {id(blueprint) for blueprint in app.blueprints.values()}
+    def unreached(self) -> list[Any]:
+        """Objects with limits that no route of any app leads to."""
+        reached: set[int] = set()
+        for app in self.apps:
+            reached.update(id(blueprint) for blueprint in app.blueprints.values())
+            for view in app.view_functions.values():
+                reached.update(id(layer) for layer in _layers(view))
         return [target for target in self._limits if id(target) not in reached]
 
     def _endpoint(

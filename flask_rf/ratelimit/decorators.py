@@ -11,6 +11,8 @@ from ..errors import ConfigurationError
 from .declarations import Declarations
 from .limit import as_limits
 from .limit import Declared
+from .limit import Limit
+from .limit import only_limits
 
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ class LimitMark:
 
         :raises ConfigurationError: the limits cannot be meant.
         """
-        self._declarations.limit(target, self._limits(f"the limit of {describe(target)}"))
+        self._declarations.limit(target, self.limits(f"the limit of {describe(target)}"))
         return target
 
     def __enter__(self) -> None:
@@ -48,7 +50,7 @@ class LimitMark:
 
         :raises RateLimitExceeded: one denies.
         """
-        self._enforce(self._limits("a limit"))
+        self._enforce(self.limits("a limit"))
 
     def __exit__(
         self,
@@ -58,7 +60,28 @@ class LimitMark:
     ) -> None:
         pass
 
-    def _limits(self, where: str) -> tuple[Declared, ...]:
+    def shared(self) -> LimitMark:
+        """The same, counted together by all it decorates."""
+        self._terms["shared"] = True
+        return self
+
+    def leased(self) -> LimitMark:
+        """The same, of requests that run at once."""
+        self._terms["lease"] = True
+        return self
+
+    def static_limits(self, where: str) -> tuple[Limit, ...]:
+        """As :meth:`limits`, but names and functions are refused."""
+        try:
+            return only_limits(self.limits(where))
+        except ValueError as error:
+            raise ConfigurationError(where, self._value, str(error)) from None
+
+    def limits(self, where: str) -> tuple[Declared, ...]:
+        """
+        :param where: names the place, should they be refused.
+        :raises ConfigurationError: the limits cannot be meant.
+        """
         try:
             limits = as_limits(self._value, self._terms)
         except ValueError as error:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TypeVar
 
-from ..errors import RedisUnavailable
 from ..redis import unavailable
 from ..redis.breaker import Breaker
 from .store import Claim
@@ -26,56 +25,64 @@ class Failover:
     :param local: where limits count that go on without it.
     """
 
+    shared = True
+
     def __init__(self, remote: Store, local: Store, breaker: Breaker) -> None:
         self._remote = remote
         self._local = local
         self._breaker = breaker
 
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
-        try:
-            return self._attempt("rate limit check", lambda: self._remote.take(claims))
-        except RedisUnavailable:
-            return self._take_without(claims)
+        verdicts = self._attempt(lambda: self._remote.take(claims))
+        return self._take_without(claims) if verdicts is None else verdicts
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        pairs = list(zip(claims, verdicts, strict=True))
-        local = [pair for pair in pairs if pair[1].held_by is self._local]
-        remote = [pair for pair in pairs if pair[1].held_by is self._remote]
+        local, remote = [], []
+        for pair in zip(claims, verdicts, strict=True):
+            if pair[1].held_by is self._remote:
+                remote.append(pair)
+            elif pair[1].held_by is self._local:
+                local.append(pair)
         if local:
             self._local.refund(*zip(*local, strict=True))
         if remote:
             taken, marks = zip(*remote, strict=True)
-            self._attempt("rate limit refund", lambda: self._remote.refund(taken, marks))
+            self._attempt(lambda: self._remote.refund(taken, marks))
 
-    def clear(self, keys: Sequence[str]) -> None:
+    def clear(self, keys: Sequence[str]) -> bool:
         self._local.clear(keys)
-        self._attempt("rate limit reset", lambda: self._remote.clear(keys))
+        return self._attempt(lambda: self._remote.clear(keys)) or False
 
-    def _attempt(self, operation: str, work: Callable[[], T]) -> T:
-        """:raises RedisUnavailable: it failed now, or lately."""
+    def keys(self, namespace: str, ending: str = "") -> list[str]:
+        found = self._attempt(lambda: self._remote.keys(namespace, ending))
+        return self._local.keys(namespace, ending) if found is None else found
+
+    def _attempt(self, work: Callable[[], T]) -> T | None:
+        """What ``work`` returns; None if Redis fails now, or did lately."""
         from redis.exceptions import RedisError
 
         if not self._breaker.allows():
-            raise RedisUnavailable(operation, "it failed a moment ago")
+            return None
         try:
             result = work()
         except (RedisError, OSError) as error:
-            failure = unavailable(operation, error)
-            self._breaker.failed(failure.reason)
-            raise failure from error
+            self._breaker.failed(unavailable("rate limits", error).reason)
+            return None
         self._breaker.succeeded()
         return result
 
     def _take_without(self, claims: Sequence[Claim]) -> list[Verdict]:
         if any(claim.policy.on_error == "deny" for claim in claims):
-            return [self._fixed(claim, claim.policy.on_error != "deny") for claim in claims]
+            return [_uncounted(claim, claim.policy.on_error != "deny") for claim in claims]
         counted = [claim for claim in claims if claim.policy.on_error == "local"]
         verdicts = iter(self._local.take(counted))
         return [
-            next(verdicts) if claim.policy.on_error == "local" else self._fixed(claim, True)
+            next(verdicts) if claim.policy.on_error == "local" else _uncounted(claim, True)
             for claim in claims
         ]
 
-    def _fixed(self, claim: Claim, allowed: bool) -> Verdict:
-        wait = 0 if allowed else _DENIED_FOR
-        return Verdict(allowed, claim.policy.count if allowed else 0, wait, wait, 0, None)
+
+def _uncounted(claim: Claim, allowed: bool) -> Verdict:
+    if allowed:
+        return Verdict(True, claim.policy.count, 0, 0, 0, None)
+    return Verdict(False, 0, _DENIED_FOR, _DENIED_FOR, 0, None)

@@ -109,7 +109,7 @@ class Limit:
     :param strategy: one of :data:`STRATEGIES`; None is the app's.
     :param on_error: what counts while Redis is away; None is the app's.
     :param shadow: count and report, but let every request through.
-    :param name: its policy's name in headers.
+    :param lease: counted while requests last; the period bounds what never ends.
     :raises ValueError: the terms cannot be meant.
     """
 
@@ -129,7 +129,7 @@ class Limit:
     strategy: str | None = None
     on_error: str | None = None
     shadow: bool = False
-    name: str | None = None
+    lease: bool = False
 
     def __post_init__(self) -> None:
         if self.strategy is not None:
@@ -140,6 +140,16 @@ class Limit:
             object.__setattr__(self, "methods", frozenset(m.upper() for m in self.methods))
         if isinstance(self.cost, int) and not 0 <= self.cost <= self.rate.count:
             raise ValueError(f"a cost of {self.cost} can never fit; write 0 to {self.rate.count}")
+
+    def __str__(self) -> str:
+        return f"{self.rate.count} at once" if self.lease else str(self.rate)
+
+    @property
+    def words(self) -> str:
+        """For people: ``5 requests per minute``."""
+        if not self.lease:
+            return self.rate.words
+        return f"{self.rate.count} {'request' if self.rate.count == 1 else 'requests'} at once"
 
     @classmethod
     def per_second(cls, count: int, seconds: int = 1) -> Limit:
@@ -185,13 +195,12 @@ class Dynamic:
     def override_defaults(self) -> bool:
         return bool(dict(self.terms).get("override_defaults", True))
 
-    def limits(self) -> tuple[Limit, ...]:
-        """This request's limits.
+    def limits(self, given: Any) -> tuple[Limit, ...]:
+        """The limits that ``given``, what the source returned, comes to.
 
-        :raises ValueError: the source gave what is no limit.
+        :raises ValueError: it is no limit.
         """
-        given = as_limits(self.source(), dict(self.terms))
-        return tuple(limit for limit in given if isinstance(limit, Limit))
+        return only_limits(as_limits(given, dict(self.terms)))
 
 
 @dataclass(frozen=True)
@@ -228,6 +237,14 @@ def as_limits(value: Any, terms: dict[str, Any] | None = None) -> tuple[Declared
     if isinstance(value, Iterable) and not isinstance(value, (bytes, dict)):
         return tuple(limit for item in value for limit in as_limits(item, terms))
     raise ValueError("write a limit like 5/minute or 100 per 2 hours")
+
+
+def only_limits(declared: tuple[Declared, ...]) -> tuple[Limit, ...]:
+    """:raises ValueError: one is known only in the request, or by name."""
+    limits = tuple(limit for limit in declared if isinstance(limit, Limit))
+    if len(limits) != len(declared):
+        raise ValueError("write limits like 5/minute here, no name or function")
+    return limits
 
 
 def _parse_rate(text: str) -> Rate:

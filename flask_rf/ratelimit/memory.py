@@ -21,6 +21,8 @@ class MemoryStore:
     :param clock: nanoseconds, never running backwards.
     """
 
+    shared = False
+
     def __init__(
         self, capacity: int = 100_000, clock: Callable[[], int] = time.monotonic_ns
     ) -> None:
@@ -58,22 +60,28 @@ class MemoryStore:
                 if state is not None:
                     state.refund(now, policy, cost, verdict.mark)
 
-    def clear(self, keys: Sequence[str]) -> None:
+    def clear(self, keys: Sequence[str]) -> bool:
         with self._lock:
             for key in keys:
                 self._states.pop(key, None)
                 self._expiry.pop(key, None)
+        return True
+
+    def keys(self, namespace: str, ending: str = "") -> list[str]:
+        with self._lock:
+            now = self._clock() // 1000
+            alive = [key for key, expiry in self._expiry.items() if expiry > now]
+        return [k for k in alive if k.startswith(f"{namespace}:") and k.endswith(ending)]
 
     def _state(self, claim: Claim) -> State:
         return self._states.get(claim.key) or STATES[claim.policy.strategy]()
 
     def _settle(self, now: int, state: State, claim: Claim, wait: int, denied: bool) -> Verdict:
         policy, key, cost, _ = claim
-        mark = 0
         if cost and not wait and not denied:
-            mark = state.add(now, policy, cost)
+            state.add(now, policy, cost)
             self._keep(now, key, state, state.expires(policy))
-        remaining, reset = state.left(now, policy)
+        remaining, reset, mark = state.left(now, policy)
         return Verdict(not wait, remaining, reset, wait, mark, self)
 
     def _keep(self, now: int, key: str, state: State, expiry: int) -> None:

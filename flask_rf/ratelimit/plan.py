@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from ..errors import ConfigurationError
 from .limit import Declared
 from .limit import Dynamic
 from .limit import Limit
@@ -27,7 +28,14 @@ _LONGEST_SCOPE = 20
 
 #: Stands for a method: a browser asking leave for a request (Fetch, CORS-preflight).
 PREFLIGHT = "(preflight)"
-_LETTERS = {"sliding-window": "w", "sliding-counter": "c", "fixed-window": "f", "token-bucket": "t"}
+#: The strategies as keys and scripts name them.
+LETTERS = {
+    "sliding-window": "w",
+    "sliding-counter": "c",
+    "fixed-window": "f",
+    "token-bucket": "t",
+    "concurrency": "l",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,7 @@ class Policy:
         Cluster keeps all counts of one client together.
     :param name: in headers and problem details.
     :param header: its item of ``RateLimit-Policy``.
+    :param terms: what the scripts are told of it.
     """
 
     limit: Limit
@@ -50,18 +59,18 @@ class Policy:
 
     count: int = field(init=False)
     window: int = field(init=False)
-    text: str = field(init=False)
     header: str = field(init=False)
-    near: int = field(init=False)
+    terms: tuple[str, int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         rate = self.limit.rate
+        window = rate.seconds * 1_000_000
+        period = ';qu="concurrent-requests"' if self.limit.lease else f";w={rate.seconds}"
         values = {
             "count": rate.count,
-            "window": rate.seconds * 1_000_000,
-            "text": str(rate),
-            "header": f'"{self.name}";q={rate.count};w={rate.seconds}',
-            "near": rate.count // 5,
+            "window": window,
+            "header": f'"{self.name}";q={rate.count}{period}',
+            "terms": (LETTERS[self.strategy], rate.count, window),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -83,15 +92,15 @@ class PolicyMaker:
     on_error: str = "local"
 
     def make(self, limit: Limit, scope: str) -> Policy:
-        strategy = limit.strategy or self.strategy
+        strategy = "concurrency" if limit.lease else limit.strategy or self.strategy
         rate = limit.rate
-        where = f"{_LETTERS[strategy]}{rate.count}/{rate.seconds}:{_short(scope)}"
+        where = f"{LETTERS[strategy]}{rate.count}/{rate.seconds}:{_short(scope)}"
         return Policy(
             limit=limit,
             strategy=strategy,
             on_error=limit.on_error or self.on_error,
             prefix=f"{self.namespace}:{where}:{{",
-            name=limit.name or _policy_name(limit),
+            name=_policy_name(limit),
         )
 
 
@@ -104,12 +113,16 @@ class Place:
     method: str
     maker: PolicyMaker
 
-    def policies(self) -> list[Policy]:
-        """:raises ValueError: what the function gave is no limit; the message names the place."""
+    def policies(self, call: Callable[[Callable[..., Any]], Any]) -> list[Policy]:
+        """
+        :param call: calls a function of the user's.
+        :raises ConfigurationError: what it returned is no limit.
+        """
+        given = call(self.dynamic.source)
         try:
-            limits = self.dynamic.limits()
+            limits = self.dynamic.limits(given)
         except ValueError as error:
-            raise ValueError(f"the limits of {self.endpoint!r}: {error}") from error
+            raise ConfigurationError(f"the limit of {self.endpoint}", given, str(error)) from None
         return [
             self.maker.make(limit, scope_of(limit, self.endpoint, self.method))
             for limit in limits
@@ -164,7 +177,7 @@ class Planner:
     named: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
-        """:raises ValueError: a name nobody defined."""
+        """:raises ConfigurationError: a name nobody defined."""
         entries = {
             (endpoint.name, method): self._entry(endpoint, method)
             for endpoint in endpoints
@@ -202,12 +215,11 @@ class Planner:
         if not isinstance(declared, Named):
             return declared
         if declared.name not in self.named:
-            known = ", ".join(sorted(self.named)) or "none is"
-            raise ValueError(
-                f"{endpoint!r} is limited by {declared.name!r}, which @limiter.define() never "
-                f"defined (defined: {known})"
-            )
-        return Dynamic(self.named[declared.name], (("name", declared.name), *declared.terms))
+            known = " or ".join(sorted(self.named)) or "a limit like 5/minute"
+            remedy = f"no limiter is defined by this name; write {known}"
+            raise ConfigurationError(f"the limit of {endpoint}", declared.name, remedy)
+        shared = {"scope": declared.name, "shared": True, **dict(declared.terms)}
+        return Dynamic(self.named[declared.name], tuple(shared.items()))
 
 
 def nearest(levels: Iterable[tuple[Declared, ...]]) -> tuple[Declared, ...]:
@@ -261,7 +273,7 @@ def _digest(raw: bytes, size: int) -> str:
 
 
 def _policy_name(limit: Limit) -> str:
-    rate = str(limit.rate).replace("/", "-per-").replace(" ", "-")
+    rate = str(limit).replace("/", "-per-").replace(" ", "-")
     own = limit.scope if isinstance(limit.scope, str) else ""
     name = f"{own}-{rate}" if own else rate
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)

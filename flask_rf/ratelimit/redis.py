@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..redis.script import Script
-from .plan import Policy
 from .store import Claim
 from .store import Verdict
 
 _HERE = Path(__file__).parent
-_LETTERS = {"sliding-window": "w", "sliding-counter": "c", "fixed-window": "f", "token-bucket": "t"}
 
 DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
@@ -27,6 +26,8 @@ class RedisStore:
     :param execute: sends one command and returns its reply: a client's ``execute_command``.
     """
 
+    shared = True
+
     def __init__(self, execute: Callable[..., Any]) -> None:
         self._execute = execute
         self._serial = itertools.count()
@@ -37,7 +38,7 @@ class RedisStore:
         nonce = self._next_nonce()
         arguments: list[Any] = [nonce]
         for policy, _, cost, _ in claims:
-            arguments += (*terms(policy), cost, 0 if policy.limit.shadow else 1)
+            arguments += (*policy.terms, cost, 0 if policy.limit.shadow else 1)
         reply = DECIDE.run(self._execute, [claim.key for claim in claims], arguments)
         return [
             self._verdict(reply[5 * i : 5 * i + 5], claim, nonce) for i, claim in enumerate(claims)
@@ -46,18 +47,28 @@ class RedisStore:
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         arguments: list[Any] = []
         for (policy, _, cost, _), verdict in zip(claims, verdicts, strict=True):
-            arguments += (*terms(policy), cost, verdict.mark)
+            arguments += (*policy.terms, cost, verdict.mark)
         REFUND.run(self._execute, [claim.key for claim in claims], arguments)
 
-    def clear(self, keys: Sequence[str]) -> None:
+    def clear(self, keys: Sequence[str]) -> bool:
         for key in keys:
             self._execute("DEL", key)
+        return True
+
+    def keys(self, namespace: str, ending: str = "") -> list[str]:
+        pattern = f"{_literally(namespace)}:*{_literally(ending)}"
+        found: list[str] = []
+        cursor: Any = 0
+        while True:
+            cursor, page = self._execute("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            found += [key.decode("utf-8", "replace") for key in page]
+            if int(cursor) == 0:
+                return found
 
     def _verdict(self, reply: list[int], claim: Claim, nonce: str) -> Verdict:
         allowed, remaining, reset, retry, mark = reply
-        if claim.policy.strategy == "sliding-window":
-            return Verdict(bool(allowed), remaining, reset, retry, nonce, self)
-        return Verdict(bool(allowed), remaining, reset, retry, mark, self)
+        by_member = claim.policy.strategy in ("sliding-window", "concurrency")
+        return Verdict(bool(allowed), remaining, reset, retry, nonce if by_member else mark, self)
 
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.
@@ -66,6 +77,5 @@ class RedisStore:
         return f"{self._nonce}{next(self._serial):x}"
 
 
-def terms(policy: Policy) -> tuple[str, int, int]:
-    """The policy as the scripts are told it."""
-    return _LETTERS[policy.strategy], policy.count, policy.window
+def _literally(text: str) -> str:
+    return re.sub(r"([*?\[\]\\])", r"\\\1", text)

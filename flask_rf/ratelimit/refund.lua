@@ -1,6 +1,6 @@
 -- Gives back what decide.lua took, where it still counts. KEYS and types as there.
 --
--- ARGV[5i-4 .. 5i]  strategy, units allowed, window, cost, mark (the nonce, for a sliding window)
+-- ARGV[5i-4 .. 5i]  strategy, units allowed, window, cost, mark (the nonce, for w and l)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -18,6 +18,8 @@ local refund = {}
 function refund.w(key, l)
   for n = 1, l.cost do redis.call('ZREM', key, l.mark .. ':' .. n) end
 end
+
+refund.l = refund.w
 
 function refund.c(key, l)
   local index, current, previous = integers(key)

@@ -128,40 +128,51 @@ def prefers_html(accept: str) -> bool:
     return kinds.best_match([_PROBLEM, "application/json", "text/html"]) == "text/html"
 
 
-def quota_headers(decisions: Sequence[Decision]) -> dict[str, str]:
-    """The headers that tell what is left, and Retry-After if anything denied."""
-    policies, quotas = [], []
+def nearest_of(decisions: Sequence[Decision]) -> Decision:
+    """The decision that matters most to the client."""
     nearest = decisions[0]
+    for decision in decisions[1:]:
+        if _tighter(decision, nearest):
+            nearest = decision
+    return nearest
+
+
+def quota_headers(decisions: Sequence[Decision]) -> dict[str, str]:
+    """The headers that tell what is left."""
+    policies, quotas = [], []
+    nearest = nearest_of(decisions)
     for decision in decisions:
         policy, verdict = decision.claim.policy, decision.verdict
         policies.append(policy.header)
-        quotas.append(f'"{policy.name}";r={verdict.remaining};t={-(-verdict.reset // 1_000_000)}')
-        if _tighter(decision, nearest):
-            nearest = decision
-    headers = {
+        reset = "" if policy.limit.lease else f";t={-(-verdict.reset // 1_000_000)}"
+        quotas.append(f'"{policy.name}";r={verdict.remaining}{reset}')
+    return {
         "RateLimit-Policy": ", ".join(policies),
         "RateLimit": ", ".join(quotas),
         "X-RateLimit-Limit": str(nearest.claim.policy.count),
         "X-RateLimit-Remaining": str(nearest.verdict.remaining),
         "X-RateLimit-Reset": str(nearest.reset_at),
     }
-    return headers
 
 
 def retry_after_seconds(decision: Decision) -> int:
     """Delta seconds (RFC 9110, section 10.2.3), rounded up; a date would depend on two clocks."""
+    if decision.limit.lease:
+        return 1  # nobody knows when a request will end
     return max(math.ceil(decision.verdict.retry / 1e6), 1)
 
 
 def _message(limit: Limit) -> str:
     message = limit.error_message
     if message is None:
-        return f"At most {limit.rate.words} may be made here."
+        return f"At most {limit.words} may be made here."
     return message() if callable(message) else message
 
 
 def _tighter(one: Decision, other: Decision) -> bool:
-    """Whether ``one`` tells more: it denied (for longer), else it has less left."""
+    """Whether ``one`` tells more: it denied (for longer), else it is no lease and has less left."""
     if one.denies or other.denies:
         return one.denies and (not other.denies or one.verdict.retry > other.verdict.retry)
+    if one.limit.lease or other.limit.lease:
+        return other.limit.lease and not one.limit.lease
     return one.verdict.remaining < other.verdict.remaining

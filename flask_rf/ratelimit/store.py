@@ -47,8 +47,17 @@ class Verdict(NamedTuple):
 class Store(Protocol):
     """Counts. Claims are met all together or not at all; rejected ones are not counted."""
 
-    def take(self, claims: Sequence[Claim]) -> list[Verdict]: ...
+    #: Whether other processes count here too.
+    shared: bool
 
-    def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None: ...
+    def take(self, claims: Sequence[Claim]) -> list[Verdict]:
+        """Meet the claims, if all fit that are not shadows."""
 
-    def clear(self, keys: Sequence[str]) -> None: ...
+    def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        """Give back what was taken, where it still counts."""
+
+    def clear(self, keys: Sequence[str]) -> bool:
+        """Forget counts; returns whether they are forgotten everywhere."""
+
+    def keys(self, namespace: str, ending: str = "") -> list[str]:
+        """The keys in use that begin with ``namespace:`` and end like this."""

@@ -36,26 +36,28 @@ def make_store(app: Flask, options: LimiterOptions) -> Store:
         raise ConfigurationError(
             "RATE_LIMIT_BACKEND", "redis", "set REDIS_URL or RATE_LIMIT_REDIS_URL as well"
         )
-    server = RedisServer(
-        url,
-        resolve(app, RedisOptions),
-        socket_timeout=options.timeout,
-        socket_connect_timeout=options.timeout,
-    )
+    return redis_store(url, resolve(app, RedisOptions), options.timeout, memory, app)
+
+
+def redis_store(
+    url: str, options: RedisOptions, timeout: float, memory: MemoryStore, app: Flask | None = None
+) -> Failover:
+    """Counts in Redis, in ``memory`` while it is away.
+
+    :param timeout: seconds to wait for an answer.
+    :param app: the sender of its signals.
+    """
+    server = RedisServer(url, options, socket_timeout=timeout, socket_connect_timeout=timeout)
 
     def execute(*command: Any) -> Any:
         return server.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
-    return Failover(RedisStore(execute), memory, _breaker(app, server.address))
-
-
-def _breaker(app: Flask, address: str) -> Breaker:
     def on_open(reason: str) -> None:
-        logger.warning("Rate limits go on without Redis at %s: %s", address, reason)
+        logger.warning("Rate limits go on without Redis at %s: %s", server.address, reason)
         store_down.send(app, feature="ratelimit", reason=reason)
 
     def on_close(outage: float) -> None:
-        logger.warning("Rate limits are back on Redis at %s after %.1f s", address, outage)
+        logger.warning("Rate limits are back on Redis at %s after %.1f s", server.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    return Breaker(on_open, on_close)
+    return Failover(RedisStore(execute), memory, Breaker(on_open, on_close))

@@ -1,8 +1,8 @@
 """The state a strategy keeps for one key in memory. decide.lua keeps the same in Redis.
 
 Times are integers in microseconds. Each state answers: ``wait``, until a claim fits;
-``add``, to count it; ``left``, the units left and the time until quota comes back;
-``refund``, to take back what ``add`` marked; ``expires``, when it says nothing any more.
+``add``, to count it; ``left``, the units left, the time until quota comes back and the mark
+by which ``refund`` knows what to take from; ``expires``, when it says nothing any more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .plan import Policy
 class State(Protocol):
     def wait(self, now: int, policy: Policy, cost: int) -> int: ...
 
-    def add(self, now: int, policy: Policy, cost: int) -> int: ...
+    def add(self, now: int, policy: Policy, cost: int) -> None: ...
 
-    def left(self, now: int, policy: Policy) -> tuple[int, int]: ...
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]: ...
 
     def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None: ...
 
@@ -42,14 +42,13 @@ class SlidingWindow:
             return 0
         return hits[excess - 1] + window - now if excess <= len(hits) else window
 
-    def add(self, now: int, policy: Policy, cost: int) -> int:
+    def add(self, now: int, policy: Policy, cost: int) -> None:
         self.hits.extend([now] * cost)
-        return now
 
-    def left(self, now: int, policy: Policy) -> tuple[int, int]:
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
         hits = self.hits
         reset = hits[0] + policy.window - now if hits else 0
-        return max(policy.count - len(hits), 0), reset
+        return max(policy.count - len(hits), 0), reset, now
 
     def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None:
         for _ in range(cost):
@@ -82,14 +81,13 @@ class SlidingCounter:
             return _falls_to(room - self.current, self.previous, window) - elapsed
         return window - elapsed + _falls_to(room, self.current, window)
 
-    def add(self, now: int, policy: Policy, cost: int) -> int:
+    def add(self, now: int, policy: Policy, cost: int) -> None:
         self.current += cost
-        return self.index
 
-    def left(self, now: int, policy: Policy) -> tuple[int, int]:
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
         remaining = int(policy.count - self._used(now, policy))
         reset = policy.window - now % policy.window if self.current or self.previous else 0
-        return max(remaining, 0), reset
+        return max(remaining, 0), reset, self.index
 
     def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None:
         self._roll(now, policy)
@@ -121,17 +119,17 @@ class FixedWindow:
         self.end = self.used = 0
 
     def wait(self, now: int, policy: Policy, cost: int) -> int:
-        if self.end <= now:
+        if self.end <= now or not self.used:
             self.end, self.used = now + policy.window, 0
         fits = not cost or self.used + cost <= policy.count
         return 0 if fits else self.end - now
 
-    def add(self, now: int, policy: Policy, cost: int) -> int:
+    def add(self, now: int, policy: Policy, cost: int) -> None:
         self.used += cost
-        return self.end
 
-    def left(self, now: int, policy: Policy) -> tuple[int, int]:
-        return max(policy.count - self.used, 0), self.end - now if self.used else 0
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
+        reset = self.end - now if self.used else 0
+        return max(policy.count - self.used, 0), reset, self.end
 
     def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None:
         if mark == self.end:
@@ -157,13 +155,12 @@ class TokenBucket:
             return policy.window
         return max(self.arrival + _spacing(policy, cost) - now - policy.window, 0)
 
-    def add(self, now: int, policy: Policy, cost: int) -> int:
+    def add(self, now: int, policy: Policy, cost: int) -> None:
         self.arrival += _spacing(policy, cost)
-        return 0
 
-    def left(self, now: int, policy: Policy) -> tuple[int, int]:
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
         debt = self.arrival - now
-        return max((policy.window - debt) * policy.count // policy.window, 0), debt
+        return max((policy.window - debt) * policy.count // policy.window, 0), debt, 0
 
     def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None:
         self.arrival -= _spacing(policy, cost)
@@ -186,4 +183,5 @@ STATES: dict[str, type[State]] = {
     "sliding-counter": SlidingCounter,
     "fixed-window": FixedWindow,
     "token-bucket": TokenBucket,
+    "concurrency": SlidingWindow,  # leases: refunds end them, the window those never refunded
 }

@@ -133,7 +133,7 @@ def test_a_dynamic_limit_asks_each_time_and_may_say_none() -> None:
     (dynamic,) = as_limits(lambda: next(answers), {"cost": 1})
     assert isinstance(dynamic, Dynamic)
 
-    assert [[str(limit.rate) for limit in dynamic.limits()] for _ in range(3)] == [
+    assert [[str(limit.rate) for limit in dynamic.limits(dynamic.source())] for _ in range(3)] == [
         ["5/minute"],
         [],
         ["1/hour"],

@@ -347,14 +347,14 @@ def test_a_limit_that_no_route_leads_to_is_reported(
     with caplog.at_level(logging.WARNING, "flask_rf"):
         limiter.check()
 
-    assert "forgotten is on no route of 'shop'" in caplog.text
+    assert "forgotten is on no route" in caplog.text
 
 
 def test_an_undefined_name_stops_the_start_naming_the_endpoint(app: Flask) -> None:
     limiter = Limiter(app)
     app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))
 
-    with pytest.raises(ConfigurationError, match="'a' is limited by 'api', which"):
+    with pytest.raises(ConfigurationError, match="a='api': no limiter is defined"):
         limiter.check()
 
 

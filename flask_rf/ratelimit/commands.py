@@ -1,0 +1,145 @@
+"""``flask rf limits``: which limits hold where, and what a client has left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from flask.cli import with_appcontext
+
+from ..client_address import network_of
+from ..client_address import parse_address
+from .compiled import CompiledLimiter
+from .limit import Limit
+from .limit import Rate
+from .plan import bounded
+from .plan import Entry
+from .plan import LETTERS
+from .plan import Place
+from .plan import Policy
+from .plan import PREFLIGHT
+from .store import Claim
+
+_KEY = re.compile(r"(.*):([a-z])(\d+)/(\d+):(.*):\{.*\}", re.DOTALL)
+
+
+@click.group("limits", cls=AppGroup, invoke_without_command=True)
+@click.pass_context
+@with_appcontext
+def limits_command(context: click.Context) -> None:
+    """List every route's limits; show or clear what a client used."""
+    if context.invoked_subcommand is None:
+        _list(_limiter())
+
+
+@limits_command.command("show")
+@click.argument("key")
+def show(key: str) -> None:
+    """Show what KEY, an address or whatever limits count by, has left."""
+    compiled = _shared_limiter()
+    rows = [_left(compiled, found) for found in _keys(compiled, key)]
+    if not rows:
+        click.echo(f"Nothing is counted for {key}.")
+        return
+    _print_table(("LIMIT", "COUNTED", "LEFT", "MORE IN"), rows)
+
+
+@limits_command.command("clear")
+@click.argument("key")
+def clear(key: str) -> None:
+    """Forget what KEY used of every limit."""
+    compiled = _shared_limiter()
+    found = _keys(compiled, key)
+    compiled.clear(found)
+    click.echo(f"Cleared {len(found)} {'count' if len(found) == 1 else 'counts'} of {key}.")
+
+
+def _limiter() -> CompiledLimiter:
+    compiled: CompiledLimiter | None = current_app.extensions.get("rf_limiter")
+    if compiled is None:
+        raise click.ClickException("no limiter is set up on this app; add Limiter(app)")
+    return compiled
+
+
+def _shared_limiter() -> CompiledLimiter:
+    compiled = _limiter()
+    if not compiled.store.shared:
+        raise click.ClickException(
+            "counts are in the memory of each worker, where no command sees them; set REDIS_URL"
+        )
+    look = Claim(Policy(Limit(Rate(1, 1)), "fixed-window", "deny", "", ""), "look", 0)
+    if compiled.store.take([look])[0].held_by is None:
+        raise click.ClickException("Redis does not answer")
+    return compiled
+
+
+def _list(compiled: CompiledLimiter) -> None:
+    plan = compiled.compile_plan()
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (endpoint, method), entry in plan.entries.items():
+        if method not in (PREFLIGHT, "HEAD", "OPTIONS"):
+            grouped.setdefault((endpoint, _texts(entry)), []).append(method)
+    rows = [
+        (endpoint, ",".join(sorted(methods)), text or "no limit")
+        for (endpoint, texts), methods in sorted(grouped.items())
+        for text in texts or ("",)
+    ]
+    rows += [("(no route)", "", text) for text in _texts(plan.unrouted)]
+    _print_table(("ENDPOINT", "METHODS", "LIMIT"), rows)
+
+
+def _texts(entry: Entry) -> tuple[str, ...]:
+    return tuple(_explain(item) for item in entry)
+
+
+def _explain(item: Policy | Place) -> str:
+    if isinstance(item, Place):
+        source = item.dynamic.source
+        return f"what {getattr(source, '__qualname__', source)}() says in the request"
+    limit = item.limit
+    by = getattr(limit.key, "__qualname__", limit.key) or "client"
+    facts = [f"{limit} by {by}", item.strategy]
+    if limit.shared:
+        facts.append(f"counted together as {limit.scope!r}")
+    if limit.cost != 1:
+        facts.append("costs " + (str(limit.cost) if isinstance(limit.cost, int) else "vary"))
+    if limit.deduct_when is not None:
+        facts.append("given back unless the response counts")
+    if limit.exempt_when is not None:
+        facts.append("not always")
+    if limit.shadow:
+        facts.append("refuses nothing (shadow)")
+    if item.on_error != "local":
+        facts.append(f"without Redis: {item.on_error}")
+    return ", ".join(facts)
+
+
+def _keys(compiled: CompiledLimiter, key: str) -> list[str]:
+    address = parse_address(key.partition("/")[0])
+    client = network_of(str(address), compiled.options.ipv6_prefix) if address else key
+    return sorted(compiled.store.keys(compiled.namespace, f"{{{bounded(client)}}}"))
+
+
+def _left(compiled: CompiledLimiter, key: str) -> tuple[str, ...]:
+    match = _KEY.fullmatch(key)
+    if match is None:  # counted by hand: only the code that counts knows how many are too many
+        return ("by hand", key, "", "")
+    _, letter, count, seconds, scope = match.groups()
+    limit = Limit(Rate(int(count), int(seconds)), lease=letter == LETTERS["concurrency"])
+    strategy = next(name for name, its in LETTERS.items() if its == letter)
+    policy = Policy(limit, strategy, "local", "", "")
+    verdict = compiled.store.take([Claim(policy, key, 0)])[0]
+    wait = f"{verdict.reset / 1e6:.0f} s"
+    return (f"{limit}, {strategy}", scope, f"{verdict.remaining} of {count}", wait)
+
+
+def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    for index, row in enumerate(table):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.secho(line.rstrip(), bold=index == 0)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed
+
+from flask_rf import ConfigurationError
+from flask_rf import Limiter
+from flask_rf.ratelimit.sockets import LimitedSocket
+
+
+class FakeSocket:
+    """A socket whose peer has sent ``messages`` and then nothing."""
+
+    def __init__(self, *messages: str) -> None:
+        self.messages = list(messages)
+        self.closed: tuple[int, str] | None = None
+
+    def receive(self, timeout: float | None = None) -> str | None:
+        return self.messages.pop(0) if self.messages else None
+
+    def close(self, reason: int, message: str) -> None:
+        self.closed = (reason, message)
+
+
+def test_a_client_that_sends_too_much_is_closed_with_policy_violation(app: Flask) -> None:
+    limiter = Limiter(app)
+    read: list[Any] = []
+
+    @limiter.socket("2/minute")
+    def chat(socket: Any) -> None:
+        while True:
+            read.append(socket.receive())
+
+    socket = FakeSocket("a", "b", "c")
+    with app.test_request_context("/"), pytest.raises(ConnectionClosed):
+        chat(socket)
+
+    assert read == ["a", "b"]
+    assert socket.closed == (1008, "too many messages")
+
+
+def test_waiting_in_vain_counts_nothing(app: Flask) -> None:
+    limiter = Limiter(app)
+    with app.test_request_context("/"):
+        socket = LimitedSocket(FakeSocket(), limiter.socket("1/minute").gate())
+
+    assert [socket.receive(timeout=0) for _ in range(5)] == [None] * 5
+
+
+def test_all_sockets_of_a_client_share_its_limit(app: Flask) -> None:
+    limit = Limiter(app).socket("2/minute")
+
+    with app.test_request_context("/"):
+        gates = [limit.gate(), limit.gate()]
+
+    assert [gate.allows() for gate in [*gates, *gates]] == [True, True, False, False]
+
+
+def test_a_gate_may_be_opened_for_a_client_by_name(app: Flask) -> None:
+    limit = Limiter(app).socket("1/minute")
+
+    assert [limit.gate(name).allows() for name in ("ann", "bob", "ann")] == [True, True, False]
+
+
+def test_the_rest_of_a_socket_is_as_before(app: Flask) -> None:
+    limiter = Limiter(app)
+    with app.test_request_context("/"):
+        socket = LimitedSocket(FakeSocket("a"), limiter.socket("1/minute").gate())
+
+    assert socket.messages == ["a"]
+
+
+def test_connections_are_limited_as_requests(app: Flask) -> None:
+    limiter, sock = Limiter(app), Sock(app)
+
+    @sock.route("/chat")
+    @limiter.limit("1/minute")
+    @limiter.socket("5/second")
+    def chat(socket: Any) -> None:
+        raise AssertionError("no test client speaks WebSocket")
+
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    codes = [app.test_client().get("/chat", headers=handshake).status_code for _ in range(2)]
+
+    assert codes == [500, 429]  # the test client has no socket to upgrade
+
+
+@pytest.mark.parametrize("limit", ["5/mintue", "api", lambda: "5/minute"])
+def test_a_sockets_limit_must_be_known_at_once(app: Flask, limit: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a socket's limit"):
+        Limiter(app).socket(limit)

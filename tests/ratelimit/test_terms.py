@@ -1,0 +1,437 @@
+"""The terms a limit may have, each by its effect on requests."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import abort
+from flask import Flask
+from flask import g
+from flask import request
+from flask import Response
+from flask import stream_with_context
+
+from flask_rf import ConfigurationError
+from flask_rf import Limiter
+from flask_rf.ratelimit import get_remote_address
+from flask_rf.ratelimit import Limit
+from flask_rf.signals import limit_denied
+from flask_rf.signals import limit_hit
+from flask_rf.signals import limit_near
+
+
+@pytest.fixture
+def limiter(app: Flask) -> Limiter:
+    return Limiter(app)
+
+
+def statuses(app: Flask, path: str, times: int, method: str = "GET") -> list[int]:
+    codes = []
+    for _ in range(times):
+        with app.test_client().open(path, method=method) as response:
+            codes.append(response.status_code)
+    return codes
+
+
+def test_methods_share_a_limit_unless_told_otherwise(app: Flask, limiter: Limiter) -> None:
+    for path, per_method in (("/one", False), ("/each", True)):
+        mark = limiter.limit("1/minute", per_method=per_method)
+        app.add_url_rule(path, path, mark(lambda: "x"), methods=["GET", "POST"])
+
+    assert statuses(app, "/one", 1) + statuses(app, "/one", 1, "POST") == [200, 429]
+    assert statuses(app, "/each", 1) + statuses(app, "/each", 1, "POST") == [200, 200]
+
+
+def test_a_limit_may_hold_for_some_methods(app: Flask, limiter: Limiter) -> None:
+    mark = limiter.limit("1/minute", methods=["post"])
+    app.add_url_rule("/a", "a", mark(lambda: "a"), methods=["GET", "POST"])
+
+    assert statuses(app, "/a", 3) == [200, 200, 200]
+    assert statuses(app, "/a", 2, "POST") == [200, 429]
+
+
+def test_a_shared_limit_counts_all_it_decorates(app: Flask, limiter: Limiter) -> None:
+    shared = limiter.shared_limit("2/minute", scope="database")
+    app.add_url_rule("/a", "a", shared(lambda: "a"))
+    app.add_url_rule("/b", "b", shared(lambda: "b"))
+
+    assert statuses(app, "/a", 2) + statuses(app, "/b", 1) == [200, 200, 429]
+
+
+def test_a_scope_may_be_worked_out_in_the_request(app: Flask, limiter: Limiter) -> None:
+    shared = limiter.shared_limit("1/minute", scope=lambda endpoint: request.args["shop"])
+    app.add_url_rule("/a", "a", shared(lambda: "a"))
+    app.add_url_rule("/b", "b", shared(lambda: "b"))
+
+    assert statuses(app, "/a?shop=1", 1) + statuses(app, "/b?shop=1", 1) == [200, 429]
+    assert statuses(app, "/b?shop=2", 1) == [200]
+
+
+def test_a_request_may_cost_more_than_one(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.limit("5/minute", cost=2)(lambda: "a"))
+    by_size = limiter.limit("5/minute", cost=lambda: int(request.args["size"]))
+    app.add_url_rule("/b", "b", by_size(lambda: "b"))
+
+    assert statuses(app, "/a", 3) == [200, 200, 429]
+    assert [statuses(app, f"/b?size={size}", 1)[0] for size in (3, 3, 2, 9)] == [200, 429, 200, 429]
+
+
+def test_a_cost_that_never_fits_is_refused(limiter: Limiter) -> None:
+    with pytest.raises(ConfigurationError, match="write 0 to 5"):
+        limiter.limit("5/minute", cost=6)(lambda: "x")
+
+
+def test_some_requests_may_be_exempt(app: Flask, limiter: Limiter) -> None:
+    mark = limiter.limit("1/minute", exempt_when=lambda: "staff" in request.args)
+    app.add_url_rule("/a", "a", mark(lambda: "a"))
+
+    assert statuses(app, "/a?staff", 3) + statuses(app, "/a", 2) == [200] * 4 + [429]
+
+
+def test_a_filter_lets_requests_pass_everything(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.limit("1/minute")(lambda: "a"))
+
+    @limiter.request_filter
+    def staff() -> bool:
+        return "staff" in request.args
+
+    assert statuses(app, "/a?staff", 3) + statuses(app, "/a", 2) == [200] * 4 + [429]
+
+
+def test_limits_may_be_known_only_in_the_request(app: Flask, limiter: Limiter) -> None:
+    mark = limiter.limit(lambda: request.args.get("limit"))
+    app.add_url_rule("/a", "a", mark(lambda: "a"))
+
+    assert statuses(app, "/a?limit=2/minute", 3) == [200, 200, 429]
+    assert statuses(app, "/a", 3) == [200, 200, 200]
+
+
+def test_a_limit_worked_out_wrongly_names_its_place(app: Flask, limiter: Limiter) -> None:
+    app.testing = True
+    app.add_url_rule("/a", "a", limiter.limit(lambda: "5/mintue")(lambda: "a"))
+
+    with pytest.raises(ConfigurationError, match="the limit of a='5/mintue'.*write minute"):
+        app.test_client().get("/a")
+
+
+def test_only_responses_that_count_are_deducted(app: Flask, limiter: Limiter) -> None:
+    mark = limiter.limit("2/minute", deduct_when=lambda response: response.status_code == 401)
+
+    @app.get("/login")
+    @mark
+    def login() -> str:
+        if "good" not in request.args:
+            abort(401)
+        return "welcome"
+
+    assert statuses(app, "/login?good", 5) == [200] * 5
+    assert statuses(app, "/login", 3) == [401, 401, 429]
+
+
+def test_quota_is_reserved_before_the_view_so_that_none_slips_past(
+    app: Flask, limiter: Limiter
+) -> None:
+    gate, codes = threading.Barrier(5), []
+    mark = limiter.limit("5/minute", deduct_when=lambda response: response.status_code == 401)
+
+    @app.get("/login")
+    @mark
+    def login() -> str:
+        gate.wait(10)
+        abort(401)
+
+    def guess() -> None:
+        codes.extend(statuses(app, "/login", 1))
+
+    threads = [threading.Thread(target=guess) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(codes) == [401] * 5 + [429] * 45
+
+
+def test_a_deduction_is_settled_once_though_after_request_runs_twice(
+    app: Flask, limiter: Limiter
+) -> None:
+    asked = []
+    mark = limiter.limit("5/minute", deduct_when=lambda response: asked.append(1))
+    app.add_url_rule("/a", "a", mark(lambda: "a"))
+
+    with app.test_request_context("/a"):
+        response = app.full_dispatch_request()
+        app.process_response(response)
+
+    assert asked == [1]
+    assert limiter.compiled.store.keys(limiter.compiled.namespace)
+
+
+def test_quota_stays_taken_where_deduct_when_fails(
+    app: Flask, limiter: Limiter, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = limiter.limit("1/minute", deduct_when=lambda response: 1 / 0)
+    app.add_url_rule("/a", "a", mark(lambda: "a"))
+
+    assert statuses(app, "/a", 2) == [200, 429]
+    assert "deduct_when of 1/minute failed" in caplog.text
+
+
+def test_a_breach_may_be_answered_in_three_ways(app: Flask, limiter: Limiter) -> None:
+    marks = {
+        "text": limiter.limit("1/minute", error_message=lambda: "easy now"),
+        "breach": limiter.limit(
+            "1/minute", on_breach=lambda d: Response(f"{d.limit} {d.remaining}", 420)
+        ),
+        "respond": limiter.limit(
+            Limit.per_minute(1).response(lambda request, headers: (headers["RateLimit"], 418))
+        ),
+    }
+    for name, mark in marks.items():
+        app.add_url_rule(f"/{name}", name, mark(lambda: "x"))
+
+    answers = {name: [app.test_client().get(f"/{name}") for _ in range(2)][1] for name in marks}
+
+    assert answers["text"].json["detail"] == "easy now"  # type: ignore[index]
+    assert (answers["breach"].status_code, answers["breach"].text) == (420, "1/minute 0")
+    assert answers["respond"].status_code == 418
+    assert answers["respond"].text.startswith('"1-per-minute";r=0;t=')
+    assert all(answer.headers["Retry-After"] == "60" for answer in answers.values())
+
+
+def test_a_breach_function_of_the_app_answers_where_a_limit_has_none(app: Flask) -> None:
+    Limiter(app, per_minute=1, on_breach=lambda decision: Response("busy", 503))
+    app.add_url_rule("/a", "a", lambda: "a")
+
+    assert statuses(app, "/a", 2) == [200, 503]
+
+
+def test_a_breach_function_may_only_look(app: Flask) -> None:
+    Limiter(app, per_minute=1, on_breach=lambda decision: None)
+    app.add_url_rule("/a", "a", lambda: "a")
+
+    assert statuses(app, "/a", 2) == [200, 429]
+
+
+def test_a_block_of_a_view_can_be_limited(app: Flask, limiter: Limiter) -> None:
+    @app.get("/a")
+    def a() -> str:
+        if "dear" in request.args:
+            with limiter.limit("1/minute"):
+                return "dear"
+        return "cheap"
+
+    assert statuses(app, "/a?dear", 2) + statuses(app, "/a", 2) == [200, 429, 200, 200]
+
+
+def test_a_blocks_own_answer_to_a_breach_is_given(app: Flask, limiter: Limiter) -> None:
+    @app.get("/a")
+    def a() -> str:
+        with limiter.limit("1/minute", on_breach=lambda decision: Response("busy", 503)):
+            return "dear"
+
+    assert statuses(app, "/a", 2) == [200, 503]
+
+
+def test_a_blocks_typo_is_refused(app: Flask, limiter: Limiter) -> None:
+    with app.test_request_context("/"), pytest.raises(ConfigurationError, match="write minute"):
+        limiter.limit("5/mintue").__enter__()
+
+
+def test_a_named_limiter_counts_its_routes_together(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))
+    app.add_url_rule("/b", "b", limiter.limit("api")(lambda: "b"))
+
+    @limiter.define("api")
+    def api() -> Limit:
+        return Limit.per_minute(2).by(request.args["user"])
+
+    assert statuses(app, "/a?user=ann", 2) + statuses(app, "/b?user=ann", 1) == [200, 200, 429]
+    assert statuses(app, "/b?user=bob", 1) == [200]
+
+
+def test_a_named_limiter_may_give_several_limits_or_none(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))
+
+    @limiter.define("api")
+    def api(request: object) -> list[Limit] | None:
+        if "staff" in g.get("roles", ()):
+            return None
+        return [Limit.per_minute(3), Limit.per_hour(2).by("everyone")]
+
+    assert statuses(app, "/a", 3) == [200, 200, 429]
+
+
+def test_laravels_after_is_deduct_when(app: Flask, limiter: Limiter) -> None:
+    @limiter.define("missing")
+    def missing() -> Limit:
+        return Limit.per_minute(2).after(lambda response: response.status_code == 404)
+
+    @app.get("/<name>")
+    @limiter.limit("missing")
+    def page(name: str) -> str:
+        if name == "none":
+            abort(404)
+        return name
+
+    assert statuses(app, "/some", 4) + statuses(app, "/none", 3) == [200] * 4 + [404, 404, 429]
+
+
+def test_a_shadow_limit_lets_through_and_reports(app: Flask, limiter: Limiter) -> None:
+    mark = limiter.limit("1/minute", shadow=True)
+    app.add_url_rule("/a", "a", mark(lambda: "a"))
+    denied = []
+
+    def note(sender: Flask, shadow: bool, **facts: object) -> None:
+        denied.append(shadow)
+
+    with limit_denied.connected_to(note, app):
+        assert statuses(app, "/a", 3) == [200, 200, 200]
+    assert denied == [True, True]
+
+
+def test_requests_at_once_are_limited(app: Flask, limiter: Limiter) -> None:
+    within: list[int] = []
+
+    @app.get("/<int:depth>")
+    @limiter.concurrency(2)
+    def a(depth: int) -> str:
+        if depth:
+            within.extend(statuses(app, f"/{depth - 1}", 1))
+        return "a"
+
+    assert statuses(app, "/3", 1) == [200]
+    assert within == [429, 200]
+    assert statuses(app, "/0", 3) == [200, 200, 200]
+
+
+def test_a_refusal_for_want_of_room_asks_to_come_back_soon(app: Flask, limiter: Limiter) -> None:
+    answers = []
+
+    @app.get("/a")
+    @limiter.concurrency(1)
+    def a() -> str:
+        answers.append(app.test_client().get("/a"))
+        return "a"
+
+    outer = app.test_client().get("/a")
+
+    assert outer.headers["RateLimit-Policy"] == '"1-at-once";q=1;qu="concurrent-requests"'
+    assert outer.headers["RateLimit"] == '"1-at-once";r=0'
+    assert answers[0].headers["Retry-After"] == "1"
+    assert answers[0].json["detail"] == "At most 1 request at once may be made here."
+
+
+def test_a_failed_request_ends_its_lease(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.concurrency(1)(lambda: 1 / 0))
+
+    assert statuses(app, "/a", 3) == [500, 500, 500]
+
+
+@pytest.mark.parametrize("with_context", [False, True])
+def test_a_stream_keeps_its_lease_until_it_is_closed(
+    app: Flask, limiter: Limiter, with_context: bool
+) -> None:
+    def chunks() -> Iterator[str]:
+        yield "a"
+        yield "b"
+
+    @app.get("/a")
+    @limiter.concurrency(1)
+    def a() -> Response:
+        return Response(stream_with_context(chunks()) if with_context else chunks())
+
+    streaming = app.test_client().get("/a", buffered=False)
+    during = statuses(app, "/a", 1)
+    streaming.close()
+
+    assert during + statuses(app, "/a", 2) == [429, 200, 200]
+
+
+def test_the_current_limits_are_known_to_the_view(app: Flask, limiter: Limiter) -> None:
+    @app.get("/a")
+    @limiter.limit("5/minute; 9/hour")
+    def a() -> list[object]:
+        current = limiter.current_limit
+        assert current is not None
+        limits = [str(decision.limit) for decision in limiter.current_limits]
+        return [str(current.limit), current.remaining, current.key, limits]
+
+    assert app.test_client().get("/a").json == [
+        "5/minute",
+        4,
+        "127.0.0.1",
+        ["5/minute", "9/hour"],
+    ]
+
+
+def test_without_limits_there_is_no_current_one(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", lambda: [limiter.current_limit, limiter.current_limits])
+
+    assert app.test_client().get("/a").json == [None, []]
+
+
+def test_the_clients_address_is_known_by_flask_limiters_name(app: Flask) -> None:
+    app.config["TRUSTED_PROXIES"] = "10.0.0.0/8"
+
+    with app.test_request_context(
+        "/",
+        environ_base={"REMOTE_ADDR": "10.0.0.1"},
+        headers={"X-Forwarded-For": "192.0.2.1"},
+    ):
+        assert get_remote_address() == "192.0.2.1"
+
+
+def test_signals_tell_of_hits_denials_and_the_last_fifth(app: Flask, limiter: Limiter) -> None:
+    app.add_url_rule("/a", "a", limiter.limit("5/minute")(lambda: "a"))
+    told: list[tuple[object, ...]] = []
+
+    def on_hit(sender: Flask, limit: str, key: str, remaining: int) -> None:
+        told.append(("hit", limit, key, remaining))
+
+    def on_near(sender: Flask, limit: str, key: str, remaining: int) -> None:
+        told.append(("near", remaining))
+
+    def on_denied(sender: Flask, limit: str, key: str, retry_after: float, shadow: bool) -> None:
+        told.append(("denied", limit, round(retry_after), shadow))
+
+    with (
+        limit_hit.connected_to(on_hit, app),
+        limit_near.connected_to(on_near, app),
+        limit_denied.connected_to(on_denied, app),
+    ):
+        statuses(app, "/a", 6)
+
+    hits = [("hit", "5/minute", "127.0.0.1", left) for left in (4, 3, 2, 1, 0)]
+    assert told == [*hits[:4], ("near", 1), hits[4], ("denied", "5/minute", 60, False)]
+
+
+def test_requests_on_a_unix_socket_are_warned_of_once(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    Limiter(app, per_minute=9)
+    with caplog.at_level(logging.WARNING, "flask_rf"):
+        for _ in range(3):
+            app.test_client().get("/", environ_base={"REMOTE_ADDR": ""})
+
+    assert len(caplog.records) == 1
+    assert "all clients are one" in caplog.text
+
+
+def test_async_views_are_limited_like_others(
+    app: Flask, limiter: Limiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @app.get("/a")
+    @limiter.limit("1/minute")
+    async def a() -> str:
+        return "a"
+
+    def run(function: object) -> object:
+        return lambda **values: "ran"
+
+    monkeypatch.setattr(app, "async_to_sync", run)
+
+    assert statuses(app, "/a", 2) == [200, 429]
