@@ -22,7 +22,7 @@ def substitute(response: Response, codings: Sequence[str]) -> None:
     :param codings: what the client takes, best first.
     """
     path = _static_path()
-    if path is None or response.status_code not in (200, 304):
+    if path is None:
         return
     for coding in codings:
         sibling = path + _EXTENSIONS.get(coding, "")
