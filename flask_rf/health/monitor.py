@@ -74,11 +74,12 @@ class Monitor:
 
     def startup(self) -> Response:
         """Whether the process has been ready once."""
-        if not self._has_started:
-            readiness = self.readiness()
-            self._has_started = readiness.status != "fail"
-            return self._answer(readiness)
-        return self._answer(PASSING)
+        if self._has_started:
+            return self._answer(PASSING)
+        readiness = self.readiness()
+        if readiness.status != "fail":
+            self._has_started = True
+        return self._answer(readiness)
 
     def everything(self) -> Response:
         """Every check."""
@@ -92,20 +93,20 @@ class Monitor:
         return report(self._runner.outcomes())
 
     def _answer(self, answer: Report) -> Response:
-        accepted = request.accept_mimetypes
-        wants_page = accepted.best_match([MEDIA_TYPE, "application/json", "text/html"])
-        if wants_page == "text/html":
-            body, content_type = self._page(answer), "text/html; charset=utf-8"
+        details = bool(answer.outcomes) and self._shows_details()
+        offered = [MEDIA_TYPE, "application/json", "text/html"]
+        if request.accept_mimetypes.best_match(offered) == "text/html":
+            body, content_type = self._page(answer, details), "text/html; charset=utf-8"
         else:
-            body, content_type = answer.body(self._shows_details()), MEDIA_TYPE
+            body, content_type = answer.body(details), MEDIA_TYPE
         headers = {"Cache-Control": "no-store", "Vary": "Accept"}
         return ProbeResponse(body, answer.code, headers, content_type=content_type)
 
-    def _page(self, answer: Report) -> str:
+    def _page(self, answer: Report, details: bool) -> str:
         # Not render_template, whose context processors may need what is broken.
         template = self._app.jinja_env.get_template(PAGE)
         return template.render(
-            app=self._app.name, report=answer, details=self._shows_details(), path=request.path
+            app=self._app.name, report=answer, details=details, path=request.path
         )
 
     def _shows_details(self) -> bool:

@@ -36,7 +36,7 @@ class Report:
         body: dict[str, Any] = {"status": self.status}
         if self.output:
             body["output"] = self.output
-        if details and self.outcomes:
+        if details:
             body["checks"] = {o.check.name: [describe(o)] for o in self.outcomes}
         return json.dumps(body, default=str)
 

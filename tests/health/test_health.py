@@ -69,6 +69,13 @@ def test_rule_01_live_is_constant(client: FlaskClient, database: Switch) -> None
     assert database.asked == 0
 
 
+def test_rule_01_live_asks_nobody_who_may_see_details(app: Flask) -> None:
+    asked: list[str] = []
+    Health(app, details=lambda: asked.append(request.path))
+    app.test_client().get("/health/live")
+    assert not asked
+
+
 def test_rule_02_ready_fails_with_a_dependency(client: FlaskClient, database: Switch) -> None:
     assert client.get("/health/ready").status_code == 200
     database.on = False
@@ -347,5 +354,5 @@ def test_a_details_function_that_fails_is_logged(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     Health(app, details=lambda: 1 / 0)
-    app.test_client().get("/health/live")
+    app.test_client().get("/health")
     assert caplog.records[0].levelno == logging.ERROR
