@@ -147,6 +147,17 @@ def test_a_server_that_does_not_greet_is_given_up(wire: Wire) -> None:
     assert (wire.state, wire.dialled) == ("reconnecting", 2)
 
 
+def test_an_error_is_no_greeting(wire: Wire) -> None:
+    wire.load().run("rf.on('state', (_, { reason }) => tell(reason))")
+    wire.receive("pusher:error", {"code": 4100}).wait(11)
+    assert (wire.told[-1], wire.dialled) == (["no greeting"], 2)
+
+
+def test_a_link_that_is_back_twice_is_told_once(wire: Wire) -> None:
+    wire.load().greet().receive("rf:interrupted").receive("rf:resumed").receive("rf:resumed")
+    assert wire.told == [["connected"], ["interrupted"], ["connected"]]
+
+
 def test_the_link_between_servers_is_reported(wire: Wire) -> None:
     wire.load().run("rf.channel('chat')").greet()
     wire.receive("rf:interrupted").receive("rf:resumed")
@@ -222,13 +233,14 @@ def test_a_sign_of_life_from_outside_ends_the_wait(wire: Wire, event: str) -> No
 def test_coming_online_tests_a_connection_that_seems_open(wire: Wire) -> None:
     wire.load().greet(activity_timeout=120).run("dispatchEvent(new Event('online'))")
     assert wire.sent == [PING]
-    wire.wait(10)
+    wire.wait(11)
     assert wire.dialled == 2
 
 
 def test_a_dropped_socket_is_not_heard_again(wire: Wire) -> None:
-    wire.load().greet().wait(30).wait(10)
-    assert wire.get("[sockets[0].onclose, sockets[0].onmessage]") == [None, None]
+    wire.load().greet().wait(31).wait(11)
+    assert wire.dialled == 2
+    assert wire.get("sockets[0].onclose === null && sockets[0].onmessage === null")
 
 
 def test_disconnecting_is_final_until_connecting_again(wire: Wire) -> None:
@@ -236,6 +248,12 @@ def test_disconnecting_is_final_until_connecting_again(wire: Wire) -> None:
     assert (wire.state, wire.dialled, wire.get("sockets[0].closed")) == ("closed", 1, True)
     wire.run("rf.connect()").greet()
     assert (wire.state, wire.sent) == ("connected", [subscription("chat")])
+
+
+def test_connecting_again_forgets_past_failures(wire: Wire) -> None:
+    wire.load().close(1006).wait(1).close(1006).run("rf.disconnect(); rf.connect()")
+    wire.run("rf.on('state', (_, { delay }) => tell(delay))").close(1006)
+    assert wire.told[-1] == [500]
 
 
 # Being let into channels
@@ -335,6 +353,12 @@ def test_a_whisper_reaches_the_wire_only_while_subscribed(wire: Wire) -> None:
     wire.run("rf.private('a').whisper('typing', {at: 7})")
     whispers = [frame for frame in wire.sent if frame["event"] == "client-typing"]
     assert whispers == [{"event": "client-typing", "data": {"at": 7}, "channel": "private-a"}]
+
+
+def test_a_whisper_is_lost_until_the_channel_is_joined_again(wire: Wire) -> None:
+    wire.load().greet().run("rf.private('a')").admit("private-a").close(4200).wait(0).greet()
+    wire.run("rf.private('a').whisper('typing')")
+    assert [frame["event"] for frame in wire.sent] == ["pusher:subscribe"]
 
 
 def test_a_whisper_tells_who_whispered(wire: Wire) -> None:

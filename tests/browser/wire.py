@@ -24,11 +24,12 @@ class Wire:
 
     def load(self, options: str = "", html: str = _SCRIPT) -> Wire:
         """Open the page ``https://shop.test`` and make ``rf = new RF(options)``."""
-        self.page.clock.install()
+        self.page.clock.install(time=0)
         self.page.add_init_script(path=_FAKES)
         self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html"))
         self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(path=CLIENT))
         self.page.goto("https://shop.test/")
+        self.page.clock.pause_at(3600)  # from here on, only wait() lets time pass
         self.run(
             f"window.told = []; window.tell = (...values) => told.push(values);"
             f"window.rf = new RF({options}); rf.on('state', (state) => tell(state))"
