@@ -6,9 +6,13 @@ number of workers; without Redis there is one, since several would split the aud
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
+import time
+from threading import Thread
 from typing import Any
+from typing import NoReturn
 
 worker_class = "gevent"
 worker_connections = 1000
@@ -27,6 +31,9 @@ DRAIN_WINDOW = 2.0
 #: gunicorn's status for an app that cannot be loaded: it ends instead of starting it again.
 _CANNOT_BOOT = 4
 
+#: Held by the worker that ends gunicorn; made before the fork, so that all share it.
+_first = multiprocessing.get_context("fork").Lock()
+
 
 def post_worker_init(worker: Any) -> None:
     """Stop the boot over a mistake, and get ready for the end."""
@@ -36,12 +43,9 @@ def post_worker_init(worker: Any) -> None:
     try:
         start_worker(worker.cfg.workers)
     except RFError as error:
-        worker.log.error("%s", error)
-        sys.exit(_CANNOT_BOOT)
-    if worker_class in str(worker.cfg.worker_class_str):
-        import gevent
-
-        worker.rf_drain = gevent.spawn(_drain, worker)
+        _end(worker, error)
+    worker.rf_drain = Thread(target=_drain, args=(worker,), daemon=True)
+    worker.rf_drain.start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -51,12 +55,19 @@ def worker_exit(server: Any, worker: Any) -> None:
         drain.join(DRAIN_WINDOW + 1.0)
 
 
-def _drain(worker: Any) -> None:
-    import gevent
+def _end(worker: Any, error: Exception) -> NoReturn:
+    """End gunicorn over a mistake every worker makes; two that say so at once trip it up."""
+    if _first.acquire(block=False):
+        worker.log.error("%s", error)
+        sys.exit(_CANNOT_BOOT)
+    time.sleep(1.0)  # by then gunicorn has heard of the first, and starts no other instead
+    sys.exit()
 
+
+def _drain(worker: Any) -> None:
     from .lifecycle import stop_worker
 
     while worker.alive:
-        gevent.sleep(0.1)
+        time.sleep(0.1)
     stop_worker(DRAIN_WINDOW)
-    gevent.sleep(0.2)  # for the loop to write the last frames
+    time.sleep(0.2)  # for the last frames to be written

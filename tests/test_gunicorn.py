@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from contextlib import contextmanager
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from websocket import ABNF
+from websocket import create_connection
+from websocket import WebSocket
+
+from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import free_port
+from tests.parts.processes import Process
+from tests.parts.processes import ROOT
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+pytestmark = pytest.mark.servers
+
+APP = "tests.apps.events:app"
+RECONNECT = 4200
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
+
+
+@contextmanager
+def gunicorn(folder: Path, *options: str, **env: str) -> Iterator[Gunicorn]:
+    server = Gunicorn(APP, folder, *options, **env)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def open_socket() -> Iterator[Callable[[Gunicorn], WebSocket]]:
+    """Opens a socket; all are closed when the test ends."""
+    with ExitStack() as opened:
+
+        def connect(server: Gunicorn) -> WebSocket:
+            url = f"ws://127.0.0.1:{server.port}/app/flask-rf?protocol=7"
+            socket: WebSocket = opened.enter_context(closing(create_connection(url, timeout=20)))
+            assert json.loads(socket.recv())["event"] == "pusher:connection_established"
+            return socket
+
+        yield connect
+
+
+def last_words(socket: WebSocket) -> tuple[int, int]:
+    """The codes of the Pusher error and of the close frame that end a connection."""
+    error = json.loads(socket.recv())
+    assert error["event"] == "pusher:error"
+    frame = socket.recv_frame()
+    assert frame.opcode == ABNF.OPCODE_CLOSE
+    return json.loads(error["data"])["code"], int.from_bytes(frame.data[:2], "big")
+
+
+# --- What it sets ---
+
+
+def setting(name: str, *options: str, **env: str) -> str:
+    """A setting as gunicorn understands it."""
+    command = [*GUNICORN, *options, "--print-config", APP]
+    environment = {key: value for key, value in os.environ.items() if key != "WEB_CONCURRENCY"}
+    printed = subprocess.run(
+        command, cwd=ROOT, env=environment | env, capture_output=True, text=True, check=True
+    )
+    lines = dict(line.split("=", 1) for line in printed.stdout.splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, value in lines.items()}[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "workers"),
+    [
+        ([], {}, 1),
+        ([], {"REDIS_URL": "redis://localhost"}, os.cpu_count()),
+        ([], {"WEB_CONCURRENCY": "3"}, 3),
+        ([], {"WEB_CONCURRENCY": "3", "REDIS_URL": "redis://localhost"}, 3),
+        (["--workers", "5"], {"WEB_CONCURRENCY": "3"}, 5),
+    ],
+)
+def test_workers_are_one_without_redis_unless_somebody_says_otherwise(
+    options: list[str], env: dict[str, str], workers: int
+) -> None:
+    assert setting("workers", *options, **env) == str(workers)
+
+
+def test_the_command_line_overrules_all_else() -> None:
+    assert setting("graceful_timeout", "--graceful-timeout", "7") == "7"
+
+
+def test_to_load_the_settings_loads_nothing_that_gevent_must_patch_first() -> None:
+    loaded = "{'flask', 'gevent', 'redis', 'ssl'} & set(sys.modules)"
+    program = f"import sys, flask_rf.gunicorn; print({loaded})"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)
+    assert result.stdout == b"set()\n", result.stderr
+
+
+# --- A mistake stops the boot ---
+
+
+def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "2", APP]
+    process = Process(command, tmp_path / "gunicorn.log")
+
+    wait_until(lambda: not process.alive, 30, "gunicorn's end")
+
+    log = process.output()
+    sentence = "2 workers would each reach only their own sockets; set REDIS_URL, or run one worker"
+    assert process.stop() == 4
+    assert log.count(sentence) == 1
+    assert "Traceback" not in log
+
+
+def test_several_workers_with_redis_serve(tmp_path: Path, redis_server: RedisProcess) -> None:
+    with gunicorn(tmp_path, "--workers", "2", REDIS_URL=redis_server.url) as server:
+        assert server.get("/")[0] == 200
+        wait_until(lambda: server.output().count("Booting worker") == 2)
+    assert "ERROR" not in server.output()
+
+
+# --- Goodbye ---
+
+
+@pytest.mark.parametrize("worker", [["gevent"], ["gthread", "--threads", "9"]], ids=lambda w: w[0])
+def test_on_sigterm_every_socket_is_told_to_come_back_and_the_process_ends(
+    tmp_path: Path, open_socket: Callable[[Gunicorn], WebSocket], worker: list[str]
+) -> None:
+    with gunicorn(tmp_path, "--graceful-timeout", "120", "--worker-class", *worker) as server:
+        sockets = [open_socket(server) for _ in range(5)]
+        status = server.process.stop(timeout=60)
+        assert [last_words(socket) for socket in sockets] == [(RECONNECT, RECONNECT)] * 5
+    assert status == 0
+    assert "graceful timeout" not in server.output().lower()
+
+
+def test_a_worker_replaced_after_max_requests_says_goodbye_as_well(
+    tmp_path: Path, open_socket: Callable[[Gunicorn], WebSocket]
+) -> None:
+    with gunicorn(tmp_path, "--graceful-timeout", "120", "--max-requests", "3") as server:
+        socket = open_socket(server)
+        for _ in range(2):
+            assert server.get("/")[0] == 200
+
+        assert last_words(socket) == (RECONNECT, RECONNECT)
+
+        wait_until(lambda: server.output().count("Booting worker") == 2, 60, "the next worker")
+        assert server.get("/")[0] == 200
+
+
+def test_an_app_without_broadcasting_is_served_alike(tmp_path: Path) -> None:
+    app = tmp_path / "plain_app.py"
+    app.write_text("from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'ok')\n")
+    options = ("--workers", "2", "--chdir", str(tmp_path))
+    server = Gunicorn("plain_app:app", tmp_path, *options, PYTHONPATH=str(ROOT))
+    try:
+        assert server.get("/")[2] == b"ok"
+    finally:
+        assert server.stop() == 0
