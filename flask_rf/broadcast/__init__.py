@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from typing import TypeVar
 
@@ -12,17 +13,23 @@ from .. import hooks
 from .. import lifecycle
 from ..checks import add_check
 from ..checks import Check
+from ..client_address import client_address
 from ..recipe import Recipe
 from ..settings import resolve
 from .authorization import Authorizer
+from .authorization import Denied
+from .authorization import user_id
 from .broadcasting import Broadcasting
+from .events import Event
+from .events import EventSender
+from .fake import Sent
 from .options import BroadcastOptions
 from .publisher import Audience
 from .routes import make_blueprint
 from .routes import NAME
 from .routes import own_reader
 
-__all__ = ["Audience", "Broadcast"]
+__all__ = ["Audience", "Broadcast", "Event", "Sent"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,15 +58,46 @@ class Broadcast(Recipe[Broadcasting]):
         add_check(app, Check("broadcast", broadcasting.check, applies=broadcasting.listens))
         lifecycle.on_worker_start(app, broadcasting.start)
         lifecycle.on_worker_stop(app, broadcasting.stop)
-        app.register_blueprint(make_blueprint(broadcasting))
-        hooks.exempt(app, *(f"{NAME}.{endpoint}" for endpoint in ("socket", "auth", "client")))
+        app.register_blueprint(make_blueprint(broadcasting, client_address(app)))
+        hooks.exempt(
+            app, *(f"{NAME}.{endpoint}" for endpoint in ("socket", "auth", "user_auth", "client"))
+        )
         return broadcasting
 
     def to(self, *channels: str) -> Audience:
         """The audience of one or several channels, to :meth:`~.publisher.Audience.send` to."""
-        if not channels:
-            raise TypeError("to() needs the name of at least one channel")
+        if not channels or not all(isinstance(name, str) for name in channels):
+            raise TypeError("to() needs the names of channels, as in to('chat', 'news')")
         return Audience(self.compiled.publish, channels)
+
+    def to_user(self, user: Any) -> Audience:
+        """The audience of everything a user is signed in on.
+
+        :param user: the user, or the id alone.
+        """
+        try:
+            return self.to(f"#server-to-user-{user_id(user)}")
+        except Denied:
+            raise TypeError(f"to_user() needs a user with an id, not {user!r}") from None
+
+    def send(self, event: Event, *, on_error: str = "raise") -> None:
+        """Publish an :class:`.Event`; see :meth:`.events.EventSender.send`."""
+        EventSender(self.compiled.publish).send(event, on_error=on_error)
+
+    def to_others(self) -> EventSender:
+        """Send an :class:`.Event` to all but the page that made this request."""
+        return EventSender(self.compiled.publish).to_others()
+
+    def fake(self) -> AbstractContextManager[Sent]:
+        """Have events recorded instead of sent, by all threads, till the block ends::
+
+            with broadcast.fake() as sent:
+                client.post("/orders/7/ship")
+            sent.assert_sent("order.shipped", channel="orders", data={"id": 7}, times=1)
+
+        Names, sizes and data are checked as ever. Nothing is announced as published.
+        """
+        return self.compiled.fakes.record(self.app.json)
 
     def channel(self, pattern: str) -> Callable[[F], F]:
         """Decide who may join the channels a pattern covers.
@@ -80,6 +118,11 @@ class Broadcast(Recipe[Broadcasting]):
     def user(self, callback: F) -> F:
         """Say who the current request's user is; Flask-Login's ``current_user`` by default."""
         self._authorizer.user(callback)
+        return callback
+
+    def watchlist(self, callback: F) -> F:
+        """Say whom a user follows: a function of the user that gives users or their ids."""
+        self._authorizer.watchlist(callback)
         return callback
 
     def close_all(self, code: int = 4200, window: float = 0.0) -> None:

@@ -26,13 +26,15 @@ from .authorization import Authorizer
 from .broker import Broker
 from .channel import InvalidChannel
 from .channel import parse_channel
+from .encryption import seal
 from .envelope import Envelope
+from .fake import Fakes
+from .gate import Gate
 from .memory import MemoryBroker
 from .options import BroadcastOptions
 from .protocol import Code
 from .server import Announce
 from .server import Server
-from .session import Rules
 from .signature import Signer
 
 #: Whether an origin may use a path.
@@ -51,9 +53,9 @@ class Broadcasting:
         self.options = options
         self.authorizer = authorizer
         self.signer = Signer(options.app_key, options.secrets_for(app))
-        self.rules = Rules(options.max_subscriptions, options.max_client_events)
         self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
+        self.fakes = Fakes()
         self._app = app
         self._base = f"{namespace(app)}:{options.app_id}"
         self._redis = resolve(app, RedisOptions)
@@ -112,13 +114,21 @@ class Broadcasting:
         if on_error not in ("raise", "drop"):
             raise ValueError(f"on_error is raise or drop, not {on_error!r}")
         text = self._check(channels, event, data)
+        fake = self.fakes.innermost
+        if fake is not None:
+            fake.record(channels, event, text, skip)
+            return
         now, request_id = time.time(), self.request_id()
         events = [
-            (name, Envelope(protocol.encode(event, text, name), now, skip, request_id))
+            (name, Envelope(self._message(name, event, text), now, skip, request_id))
             for name in channels
         ]
+        broker = self.server.broker
         try:
-            self.server.broker.publish(events)
+            broker.publish(events)
+            for name, envelope in events:
+                if parse_channel(name).cached:
+                    broker.remember(name, envelope.payload)
         except RedisUnavailable as error:
             event_dropped.send(self._app, channel=channels[0], reason=error.reason)
             if on_error == "drop":
@@ -127,6 +137,14 @@ class Broadcasting:
         for name, envelope in events:
             size = len(envelope.payload)
             event_published.send(self._app, channel=name, event=event, size=size)
+
+    def _message(self, channel: str, event: str, text: str) -> bytes:
+        key = self.options.encryption_key
+        if parse_channel(channel).encrypted:
+            if key is None:
+                raise BroadcastError(channel, event, "set BROADCAST_ENCRYPTION_KEY for this")
+            text = seal(key, channel, text)
+        return protocol.encode(event, text, channel)
 
     def _check(self, channels: tuple[str, ...], event: str, data: Any) -> str:
         try:
@@ -137,12 +155,19 @@ class Broadcasting:
         if not isinstance(event, str) or not 0 < len(event) <= protocol.MAX_EVENT:
             limit = f"an event's name has 1 to {protocol.MAX_EVENT} characters"
             raise BroadcastError(channels[0], str(event), limit)
-        text = self._app.json.dumps({} if data is None else data, separators=(",", ":"))
+        text = self._write(channels[0], event, {} if data is None else data)
         size = len(text.encode())
         if size > self.options.max_event:
             reason = f"{size} bytes are more than BROADCAST_MAX_EVENT={self.options.max_event}"
             raise BroadcastError(channels[0], event, reason)
         return text
+
+    def _write(self, channel: str, event: str, data: Any) -> str:
+        try:
+            # Browsers know no NaN: they would drop the whole event.
+            return self._app.json.dumps(data, separators=(",", ":"), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BroadcastError(channel, event, f"its data is no JSON: {error}") from error
 
     def _make_server(self) -> Server:
         app = self._app
@@ -152,19 +177,24 @@ class Broadcasting:
             dropped=lambda reason: _tell(event_dropped, app, channel="", reason=reason),
         )
         return Server(
-            self._make_broker(), self.signer, self.rules, self.options.activity_timeout, announce
+            self._make_broker(),
+            self.signer,
+            self.options.rules(),
+            Gate(self.options),
+            self.options.activity_timeout,
+            announce,
         )
 
     def _make_broker(self) -> Broker:
         url = self.options.redis_url
         if url is None or not self.options.between_processes:
-            return MemoryBroker()
+            return MemoryBroker(self.options.subscription_count)
         from .redis import RedisBroker
 
         commands = RedisServer(url, self._redis)
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
-        return RedisBroker(commands, listening, self._base)
+        return RedisBroker(commands, listening, self._base, self.options.subscription_count)
 
 
 def _tell(signal: Any, app: Flask, **facts: Any) -> None:
