@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,12 +119,13 @@ def test_rooms_do_not_hear_each_other(enter: Enter) -> None:
     expect(people(grace)).to_have_count(1)
 
 
-def test_a_reload_loses_no_messages(enter: Enter) -> None:
+def test_a_reload_loses_nothing_and_nobody(enter: Enter) -> None:
     ada = enter("Ada")
     say(ada, "Still here?")
     expect(messages(ada)).to_have_text(["Still here?"])
     ada.reload()
     expect(ada.locator(".mine .text")).to_have_text(["Still here?"])
+    expect(people(ada)).to_have_text(["AAda (you)"])
 
 
 def test_who_is_here_follows_joins_and_leaves(enter: Enter) -> None:
@@ -184,6 +186,21 @@ def test_going_offline_is_said(enter: Enter) -> None:
     expect(state(ada)).to_have_text("Connected", timeout=15_000)
     ada.get_by_role("button", name="Send").click()
     expect(messages(ada)).to_have_text(["Anybody?"])
+
+
+def test_new_workers_take_the_windows_over(enter: Enter, chat: Gunicorn) -> None:
+    ada, grace = enter("Ada"), enter("Grace")
+    with (
+        ada.expect_websocket(timeout=15_000),
+        grace.expect_websocket(timeout=15_000),
+    ):
+        chat.process.signal(signal.SIGHUP)
+    for window in (ada, grace):
+        expect(state(window)).to_have_text("Connected")
+        expect(people(window)).to_have_count(2)
+    say(ada, "Was there a deploy?")
+    expect(messages(grace)).to_have_text(["Was there a deploy?"])
+    assert "Traceback" not in chat.output()
 
 
 def test_an_outage_of_redis_is_said_survived_and_over_in_seconds(
