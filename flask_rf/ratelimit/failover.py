@@ -59,13 +59,11 @@ class Failover:
 
     def _attempt(self, work: Callable[[], T]) -> T | None:
         """What ``work`` returns; None if Redis fails now, or did lately."""
-        from redis.exceptions import RedisError
-
         if not self._breaker.allows():
             return None
         try:
             result = work()
-        except (RedisError, OSError) as error:
+        except _failures() as error:
             self._breaker.failed(unavailable("rate limits", error).reason)
             return None
         self._breaker.succeeded()
@@ -80,6 +78,12 @@ class Failover:
             next(verdicts) if claim.policy.on_error == "local" else _uncounted(claim, True)
             for claim in claims
         ]
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    return (RedisError, OSError)
 
 
 def _uncounted(claim: Claim, allowed: bool) -> Verdict:

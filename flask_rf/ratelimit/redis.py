@@ -39,9 +39,17 @@ class RedisStore:
         arguments: list[Any] = [nonce]
         for policy, _, cost, _ in claims:
             arguments += (*policy.terms, cost, 0 if policy.limit.shadow else 1)
-        reply = DECIDE.run(self._execute, [claim.key for claim in claims], arguments)
+        reply = iter(DECIDE.run(self._execute, [claim.key for claim in claims], arguments))
         return [
-            self._verdict(reply[5 * i : 5 * i + 5], claim, nonce) for i, claim in enumerate(claims)
+            Verdict(
+                next(reply) == 1,
+                next(reply),
+                next(reply),
+                next(reply),
+                _mark(claim, next(reply), nonce),
+                self,
+            )
+            for claim in claims
         ]
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
@@ -65,16 +73,16 @@ class RedisStore:
             if int(cursor) == 0:
                 return found
 
-    def _verdict(self, reply: list[int], claim: Claim, nonce: str) -> Verdict:
-        allowed, remaining, reset, retry, mark = reply
-        by_member = claim.policy.strategy in ("sliding-window", "concurrency")
-        return Verdict(bool(allowed), remaining, reset, retry, nonce if by_member else mark, self)
-
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.
         if self._pid != os.getpid():
             self._pid, self._nonce = os.getpid(), os.urandom(6).hex()
         return f"{self._nonce}{next(self._serial):x}"
+
+
+def _mark(claim: Claim, number: int, nonce: str) -> int | str:
+    by_member = claim.policy.strategy in ("sliding-window", "concurrency")
+    return nonce if by_member else number
 
 
 def _literally(text: str) -> str:

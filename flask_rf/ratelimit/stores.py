@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flask import Flask
 
 from ..errors import ConfigurationError
+from ..lifecycle import on_worker_start
 from ..redis import RedisOptions
-from ..redis import RedisServer
 from ..redis.breaker import Breaker
+from ..redis.lane import Sender
 from ..settings import resolve
 from ..signals import store_down
 from ..signals import store_up
@@ -47,17 +47,16 @@ def redis_store(
     :param timeout: seconds to wait for an answer.
     :param app: the sender of its signals.
     """
-    server = RedisServer(url, options, socket_timeout=timeout, socket_connect_timeout=timeout)
-
-    def execute(*command: Any) -> Any:
-        return server.client.execute_command(*command)  # type: ignore[no-untyped-call]
+    sender = Sender(url, options, timeout)
+    if app is not None:
+        on_worker_start(app, lambda workers: sender.prepare())
 
     def on_open(reason: str) -> None:
-        logger.warning("Rate limits go on without Redis at %s: %s", server.address, reason)
+        logger.warning("Rate limits go on without Redis at %s: %s", sender.address, reason)
         store_down.send(app, feature="ratelimit", reason=reason)
 
     def on_close(outage: float) -> None:
-        logger.warning("Rate limits are back on Redis at %s after %.1f s", server.address, outage)
+        logger.warning("Rate limits are back on Redis at %s after %.1f s", sender.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    return Failover(RedisStore(execute), memory, Breaker(on_open, on_close))
+    return Failover(RedisStore(sender.execute), memory, Breaker(on_open, on_close))

@@ -30,10 +30,14 @@ class Script:
 
         :param execute: sends one command and returns its reply.
         """
-        from redis.exceptions import NoScriptError
-
         try:
             return execute("EVALSHA", self.sha, len(keys), *keys, *arguments)
-        except NoScriptError:
+        except _no_script_error():
             # A fail-over or SCRIPT FLUSH forgot it; nothing has run, so this cannot count twice.
             return execute("EVAL", self.text, len(keys), *keys, *arguments)
+
+
+def _no_script_error() -> type[Exception]:
+    from redis.exceptions import NoScriptError
+
+    return NoScriptError

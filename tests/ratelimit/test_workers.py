@@ -22,7 +22,8 @@ def test_two_workers_admit_exactly_the_limit_to_fifty_clients(
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", "2"]
     command += ["--bind", f"127.0.0.1:{port}", "tests.apps.limited:app"]
-    server = Process(command, tmp_path / "gunicorn.log", {"REDIS_URL": redis_server.url})
+    env = {"REDIS_URL": redis_server.url, "RATE_LIMIT_TIMEOUT": "5"}
+    server = Process(command, tmp_path / "gunicorn.log", env)
 
     def ask(_: int) -> tuple[int, bytes]:
         try:

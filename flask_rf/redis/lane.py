@@ -1,0 +1,243 @@
+"""One connection for all greenlets of an event loop.
+
+Commands asked for during one turn of the loop are written together; replies come back
+in order, so the n-th belongs to the n-th command. A command that waits too long, or
+anything else that leaves the order in doubt, ends the connection, and the next command
+dials anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+from ..eventloop import in_greenlet
+from .client import RedisOptions
+from .client import RedisServer
+from .link import Link
+from .link import LinkLost
+
+#: Ticks of the timer that a command may wait.
+_TICKS = 5
+
+
+class Sender:
+    """Sends commands: over a :class:`Lane` from greenlets, over redis-py's pool from threads.
+
+    A Cluster's commands go to many servers, and always over its own client.
+
+    :param url: as :func:`~.client.redis_url` accepts it.
+    :param options: of connections.
+    :param timeout: seconds a command may wait for its reply.
+    """
+
+    def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
+        # Greenlets give up waiting by themselves, while dialling goes on for those to come.
+        self._dialled = RedisServer(url, options)
+        self._pooled = RedisServer(
+            url, options, socket_timeout=timeout, socket_connect_timeout=timeout
+        )
+        self._timeout = timeout
+        self._is_cluster = url.startswith("redis+cluster:")
+        self._lanes: dict[Any, Lane] = {}
+
+    @property
+    def address(self) -> str:
+        """The URL without its credentials."""
+        return self._dialled.address
+
+    def prepare(self) -> None:
+        """Load the client library now, which takes longer than a command may."""
+        self._dialled.client  # noqa: B018
+
+    def execute(self, *command: Any) -> Any:
+        """Send one command and wait for its reply.
+
+        :raises redis.exceptions.RedisError: there was none in time, or it is an error.
+        """
+        lane = self._lane()
+        if lane is not None:
+            return lane.execute(command)
+        client: Any = self._pooled.client
+        return client.execute_command(*command)
+
+    def _lane(self) -> Lane | None:
+        gevent = sys.modules.get("gevent")
+        if gevent is None or self._is_cluster:
+            return None
+        hub = gevent.getcurrent().parent
+        lane = self._lanes.get(hub)
+        if lane is not None and lane.pid == os.getpid():
+            return lane
+        if not in_greenlet():
+            return None
+        lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
+        return lane
+
+
+class _Waiter:
+    """A greenlet waiting for a reply; ``greenlet`` is None once it waits no more."""
+
+    __slots__ = ("command", "deadline", "greenlet")
+
+    def __init__(self, greenlet: Any, command: bytes, deadline: int) -> None:
+        self.greenlet = greenlet
+        self.command = command
+        self.deadline = deadline
+
+
+class Lane:
+    """The shared connection of one gevent hub in one process.
+
+    All methods but :meth:`execute` run in the hub, where nothing may wait. Time is counted in
+    ticks of a timer: however long something holds the loop up, it costs one tick, for it is
+    not the server's doing.
+
+    :param server: whom to dial.
+    :param timeout: seconds a command may wait for its reply.
+    """
+
+    def __init__(self, server: RedisServer, timeout: float, hub: Any) -> None:
+        from gevent import getcurrent
+        from hiredis import pack_command
+
+        self.pid = os.getpid()
+        self._server = server
+        self._timeout = timeout
+        self._hub = hub
+        self._getcurrent = getcurrent
+        self._pack: Callable[[tuple[Any, ...]], bytes] = pack_command
+        self._link: Link | None = None
+        self._dialling = False
+        self._flushing = False
+        self._unsent: deque[_Waiter] = deque()
+        self._sent: deque[_Waiter] = deque()
+        self._tick = 0
+        self._timer = hub.loop.timer(timeout / _TICKS, timeout / _TICKS)
+
+    def execute(self, command: tuple[Any, ...]) -> Any:
+        """Send ``command`` and wait, in this greenlet, for its reply.
+
+        :raises redis.exceptions.RedisError: there was none in time, or it is an error.
+        """
+        waiter = _Waiter(self._getcurrent(), self._pack(command), self._tick + _TICKS)
+        self._unsent.append(waiter)
+        self._schedule()
+        try:
+            reply = self._hub.switch()
+        finally:
+            waiter.greenlet = None
+        if isinstance(reply, Exception):
+            self._doubt(reply)
+            raise reply
+        return reply
+
+    def _schedule(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._hub.loop.run_callback(self._flush)
+
+    def _flush(self) -> None:
+        """Write what was asked for since the last turn."""
+        self._flushing = False
+        if not self._timer.active:
+            self._timer.start(self._on_tick)
+        if self._link is None:
+            self._dial()
+            return
+        commands = [waiter.command for waiter in self._unsent]
+        self._sent.extend(self._unsent)
+        self._unsent.clear()
+        self._link.write(b"".join(commands))
+
+    def _receive(self, replies: Iterable[Any]) -> None:
+        link = self._link
+        for reply in replies:
+            if not self._sent:
+                self._lose(LinkLost("a reply nobody asked for"))
+                return
+            self._deliver(self._sent.popleft(), reply)
+            if self._link is not link:
+                return
+
+    def _deliver(self, waiter: _Waiter, reply: Any) -> None:
+        if waiter.greenlet is not None:
+            try:
+                waiter.greenlet.switch(reply)
+            except BaseException:
+                self._hub.handle_error(waiter, *sys.exc_info())
+
+    def _on_tick(self) -> None:
+        self._tick += 1
+        if self._link is not None:
+            self._link.read()  # a reply may lie behind whatever held the loop up
+        if self._sent and self._sent[0].deadline <= self._tick:
+            self._lose(LinkLost(f"no reply within {self._timeout * 1000:.0f} ms"))
+        while self._unsent and self._unsent[0].deadline <= self._tick:
+            self._deliver(self._unsent.popleft(), _error(LinkLost("no connection in time")))
+        if not self._sent and not self._unsent:
+            self._timer.stop()
+
+    def _lose(self, reason: Exception, which: Link | None = None) -> None:
+        """End the connection: nobody knows any more which reply is whose.
+
+        :param which: do so only if it is still this one.
+        """
+        if which is not None and which is not self._link:
+            return
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        sent, self._sent = self._sent, deque()
+        for waiter in sent:
+            self._deliver(waiter, _error(reason))
+        if self._unsent:
+            self._schedule()
+
+    def _doubt(self, error: Exception) -> None:
+        """Dial anew after an error that says this is no primary any more."""
+        from redis.exceptions import ReadOnlyError
+
+        if isinstance(error, ReadOnlyError):
+            self._hub.loop.run_callback(self._lose, error, self._link)
+
+    def _dial(self) -> None:
+        from gevent import spawn
+
+        if not self._dialling:
+            self._dialling = True
+            spawn(self._connect)
+
+    def _connect(self) -> None:
+        from redis.exceptions import RedisError
+
+        pool: Any = self._server.client.connection_pool
+        connection = pool.make_connection()
+        try:
+            connection.connect()
+        except (RedisError, OSError) as error:
+            self._hub.loop.run_callback(self._not_connected, error)
+        else:
+            self._hub.loop.run_callback(self._connected, connection)
+
+    def _connected(self, connection: Any) -> None:
+        self._dialling = False
+        self._link = Link(connection, self._hub, self._receive, self._lose)
+        self._flush()
+
+    def _not_connected(self, error: Exception) -> None:
+        self._dialling = False
+        unsent, self._unsent = self._unsent, deque()
+        for waiter in unsent:
+            self._deliver(waiter, _error(error))
+
+
+def _error(reason: Exception) -> Exception:
+    """A new exception for each greenlet: a traceback belongs to one."""
+    from redis.exceptions import ConnectionError
+
+    return ConnectionError(str(reason))

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from redis.exceptions import ConnectionError
+from redis.exceptions import ReadOnlyError
+from redis.exceptions import ResponseError
+
+from flask_rf.redis import RedisOptions
+from flask_rf.redis.lane import Sender
+from flask_rf.redis.link import Link
+from tests.parts.redis import RedisProcess
+
+
+def sender(server: RedisProcess, timeout: float = 1.0) -> Sender:
+    return Sender(server.url, RedisOptions(), timeout)
+
+
+def together(*functions: Any) -> list[Any]:
+    """Run functions in greenlets of their own; returns what they returned or raised."""
+
+    def outcome(function: Any) -> Any:
+        try:
+            return function()
+        except Exception as error:
+            return error
+
+    greenlets = [gevent.spawn(outcome, function) for function in functions]
+    gevent.joinall(greenlets, timeout=20)
+    return [greenlet.value for greenlet in greenlets]
+
+
+def clients(server: RedisProcess) -> set[str]:
+    own = server.client.client_id()
+    return {one["id"] for one in server.client.client_list() if one["id"] != str(own)}
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """What links write, write by write."""
+    written: list[bytes] = []
+    write = Link.write
+
+    def record(self: Link, data: bytes) -> None:
+        written.append(data)
+        write(self, data)
+
+    monkeypatch.setattr(Link, "write", record)
+    yield written
+
+
+def test_every_greenlet_gets_the_reply_to_its_own_command(redis_server: RedisProcess) -> None:
+    lane = sender(redis_server)
+
+    def ask(n: int) -> list[bytes]:
+        return [lane.execute("ECHO", f"{n}-{i}") for i in range(20)]
+
+    replies = together(*(lambda n=n: ask(n) for n in range(50)))
+
+    assert replies == [[f"{n}-{i}".encode() for i in range(20)] for n in range(50)]
+
+
+def test_all_greenlets_share_one_connection(redis_server: RedisProcess) -> None:
+    lane, before = sender(redis_server), clients(redis_server)
+
+    together(*(lambda: lane.execute("PING") for _ in range(50)))
+
+    assert len(clients(redis_server) - before) == 1
+
+
+def test_commands_of_one_turn_are_written_together(
+    redis_server: RedisProcess, writes: list[bytes]
+) -> None:
+    lane = sender(redis_server)
+    together(lambda: lane.execute("PING"))
+    writes.clear()
+
+    together(*(lambda: lane.execute("PING") for _ in range(50)))
+
+    assert [data.count(b"PING") for data in writes] == [50]
+
+
+def test_outside_of_greenlets_the_pool_does_the_same(
+    redis_server: RedisProcess, writes: list[bytes]
+) -> None:
+    assert sender(redis_server).execute("ECHO", "a") == b"a"
+    assert writes == []
+
+
+def test_an_error_reaches_the_greenlet_that_caused_it(redis_server: RedisProcess) -> None:
+    lane = sender(redis_server)
+
+    outcomes = together(
+        lambda: lane.execute("ECHO", "a"),
+        lambda: lane.execute("NOSUCHCOMMAND"),
+        lambda: lane.execute("ECHO", "b"),
+    )
+
+    assert (outcomes[0], outcomes[2]) == (b"a", b"b")
+    assert isinstance(outcomes[1], ResponseError)
+
+
+def test_the_reply_to_a_greenlet_that_gave_up_goes_to_nobody_else(
+    redis_server: RedisProcess,
+) -> None:
+    lane = sender(redis_server)
+    together(lambda: lane.execute("PING"))
+
+    def give_up() -> str:
+        with gevent.Timeout(0.01, False):
+            lane.execute("BLPOP", "nothing", "0.1")
+        return "gave up"
+
+    outcomes = together(give_up, lambda: lane.execute("ECHO", "a"))
+
+    assert outcomes == ["gave up", b"a"]
+    assert together(lambda: lane.execute("ECHO", "b")) == [b"b"]
+
+
+def test_a_silent_server_keeps_nobody_longer_than_the_timeout(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis, timeout=0.1)
+    together(lambda: lane.execute("PING"))
+    own_redis.pause()
+
+    began = time.monotonic()
+    outcomes = together(*(lambda: lane.execute("ECHO", "late") for _ in range(10)))
+    waited = time.monotonic() - began
+    own_redis.resume()
+
+    assert all(isinstance(outcome, ConnectionError) for outcome in outcomes)
+    assert "no reply within 100 ms" in str(outcomes[0])
+    assert waited < 1
+    assert together(lambda: lane.execute("ECHO", "fresh")) == [b"fresh"]
+
+
+def test_a_silent_server_cannot_be_dialled_for_longer_than_the_timeout(
+    own_redis: RedisProcess,
+) -> None:
+    lane = sender(own_redis, timeout=0.1)
+    own_redis.pause()
+
+    (outcome,) = together(lambda: lane.execute("PING"))
+    own_redis.resume()
+
+    assert isinstance(outcome, ConnectionError)
+
+
+def test_a_busy_loop_is_not_taken_for_a_silent_server(redis_server: RedisProcess) -> None:
+    lane = sender(redis_server, timeout=0.1)
+    together(lambda: lane.execute("PING"))
+
+    outcomes = together(
+        lambda: lane.execute("ECHO", "a"),
+        lambda: time.sleep(0.3),
+        lambda: lane.execute("ECHO", "b"),
+        lambda: gevent.sleep(0.001) or time.sleep(0.3),
+    )
+
+    assert (outcomes[0], outcomes[2]) == (b"a", b"b")
+
+
+def test_after_a_restart_the_next_command_dials_anew(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis)
+    together(lambda: lane.execute("PING"))
+
+    own_redis.restart()
+    gevent.sleep(0.05)
+
+    assert together(lambda: lane.execute("ECHO", "a")) == [b"a"]
+
+
+def test_a_refused_connection_is_an_error_to_all_who_wait(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis)
+    own_redis.kill()
+
+    outcomes = together(*(lambda: lane.execute("PING") for _ in range(5)))
+
+    assert all(isinstance(outcome, ConnectionError) for outcome in outcomes)
+    assert len({id(outcome) for outcome in outcomes}) == 5
+
+
+def test_a_connection_the_server_cut_is_an_error_to_all_who_wait(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis)
+    together(lambda: lane.execute("PING"))
+
+    outcomes = together(
+        lambda: lane.execute("BLPOP", "nothing", "10"),
+        lambda: gevent.sleep(0.05) or own_redis.client.client_kill_filter(_type="normal"),
+    )
+
+    assert isinstance(outcomes[0], ConnectionError)
+    assert together(lambda: lane.execute("ECHO", "a")) == [b"a"]
+
+
+def test_replies_nobody_asked_for_end_the_connection(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis)
+    together(lambda: lane.execute("MONITOR"))
+    before = clients(own_redis)
+
+    own_redis.client.set("a", "b")
+    gevent.sleep(0.05)
+
+    assert together(lambda: lane.execute("ECHO", "a")) == [b"a"]
+    assert not clients(own_redis) & before
+
+
+def test_a_server_that_is_no_primary_any_more_is_left(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis)
+    together(lambda: lane.execute("PING"))
+    before = clients(own_redis)
+    own_redis.client.replicaof("127.0.0.1", 1)
+
+    (outcome,) = together(lambda: lane.execute("SET", "a", "b"))
+    together(lambda: lane.execute("PING"))
+
+    assert isinstance(outcome, ReadOnlyError)
+    assert not clients(own_redis) & before
+
+
+def test_what_a_socket_does_not_take_at_once_follows(redis_server: RedisProcess) -> None:
+    lane = sender(redis_server, timeout=5.0)
+    value = b"x" * 8_000_000
+
+    outcomes = together(
+        lambda: lane.execute("SET", "large", value),
+        lambda: gevent.sleep(0) or lane.execute("GET", "large"),
+        lambda: lane.execute("ECHO", "a"),
+    )
+
+    assert outcomes == [b"OK", value, b"a"]
+
+
+def test_a_forked_process_dials_for_itself(
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, before = sender(redis_server), clients(redis_server)
+    together(lambda: lane.execute("PING"))
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        together(lambda: lane.execute("PING"))
+
+    assert len(clients(redis_server) - before) == 2
+
+
+def test_a_greenlet_that_fails_after_its_reply_harms_no_other(
+    redis_server: RedisProcess,
+) -> None:
+    lane = sender(redis_server)
+
+    def fail() -> None:
+        lane.execute("PING")
+        raise ZeroDivisionError
+
+    outcomes = together(fail, lambda: lane.execute("ECHO", "a"))
+
+    assert isinstance(outcomes[0], ZeroDivisionError)
+    assert outcomes[1] == b"a"
