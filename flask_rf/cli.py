@@ -16,6 +16,8 @@ from .settings import resolved_settings
 
 #: Commands that features bring, by name; loaded when used.
 _FEATURES = {
+    "broadcast": ("flask_rf.broadcast.commands", "broadcast_command"),
+    "channels": ("flask_rf.broadcast.commands", "channels_command"),
     "cors": ("flask_rf.cors.commands", "cors_command"),
     "health": ("flask_rf.health.commands", "health"),
     "limits": ("flask_rf.ratelimit.commands", "limits_command"),

@@ -114,15 +114,15 @@ class Broadcasting:
         if on_error not in ("raise", "drop"):
             raise ValueError(f"on_error is raise or drop, not {on_error!r}")
         text = self._check(channels, event, data)
-        fake = self.fakes.innermost
-        if fake is not None:
-            fake.record(channels, event, text, skip)
-            return
         now, request_id = time.time(), self.request_id()
         events = [
             (name, Envelope(self._message(name, event, text), now, skip, request_id))
             for name in channels
         ]
+        fake = self.fakes.innermost
+        if fake is not None:
+            fake.record(channels, event, text, skip)
+            return
         broker = self.server.broker
         try:
             broker.publish(events)

@@ -151,6 +151,8 @@ def test_mistakes_are_found_as_ever(broadcast: Broadcast, sent: Sent) -> None:
         broadcast.to("a b").send("message")
     with pytest.raises(BroadcastError):
         broadcast.to("chat").send("message", object())
+    with pytest.raises(BroadcastError, match="BROADCAST_ENCRYPTION_KEY"):
+        broadcast.to("private-encrypted-chat").send("message")
     sent.assert_nothing_sent()
 
 
