@@ -10,7 +10,7 @@ class RFError(Exception):
 
 
 class SetupError(RFError, RuntimeError):
-    """A feature was set up twice, too late, or used before it was set up."""
+    """A feature was set up twice, left out, or used before it was set up."""
 
 
 class ConfigurationError(RFError, ValueError):

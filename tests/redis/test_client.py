@@ -78,6 +78,7 @@ def test_every_form_of_url_is_accepted_and_kept(url: str) -> None:
         "redis://localhost/0/1",
         "redis://one,two",
         "redis://:se#same@localhost/0",
+        "redis://localhost/0#same",
         "redis://:se/same@localhost/0",
         "redis://user:12/sesame@localhost/0",
         "redis://[::1",
@@ -269,18 +270,19 @@ def test_a_closed_server_can_be_used_again(redis_server: RedisProcess) -> None:
 @pytest.mark.unpatched
 def test_a_client_is_never_shared_across_a_fork(redis_server: RedisProcess) -> None:
     with connected(redis_server.url) as server:
-        mine = server.client.client_id()
+        mine, my_id = server.client, server.client.client_id()
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.write(writer, str(server.client.client_id()).encode())
+            shared = server.client is mine
+            os.write(writer, f"{shared} {server.client.client_id()}".encode())
             os._exit(0)
         os.waitpid(child, 0)
         os.close(writer)
-        theirs = int(os.read(reader, 100))
+        shared, their_id = os.read(reader, 100).decode().split()
         os.close(reader)
-        assert theirs != mine
-        assert server.client.client_id() == mine
+        assert shared == "False"
+        assert int(their_id) != my_id == server.client.client_id()
 
 
 def test_to_name_a_server_loads_no_client() -> None:
