@@ -134,6 +134,7 @@ class CompiledRequestID:
         return found
 
     def id_of(self, environ: Environ) -> str:
+        """The id alone."""
         return self.identity_of(environ).request_id
 
     def after(self, response: Response) -> Response:

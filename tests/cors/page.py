@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from flask_rf import CORS
+
 SHOP = "https://shop.example"
 
 
@@ -44,7 +46,5 @@ class Page:
 
 def shop(app: Flask, **options: Any) -> Page:
     """Set CORS up on the app for the shop's origin, and open a page of it."""
-    from flask_rf import CORS
-
     CORS(app, **{"origins": [SHOP], **options})
     return Page(app)

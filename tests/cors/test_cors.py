@@ -19,6 +19,7 @@ from flask.views import MethodView
 from flask_rf import ConfigurationError
 from flask_rf import CORS
 from flask_rf import cross_origin
+from flask_rf import hooks
 from flask_rf import RequestID
 from flask_rf import SetupError
 
@@ -155,8 +156,6 @@ def test_rule_19_a_preflight_is_answered_though_a_url_preprocessor_aborts(app: F
 
 
 def test_rule_20_a_preflight_never_reaches_the_limiter(app: Flask) -> None:
-    from flask_rf import hooks
-
     counted: list[str] = []
     hooks.place(app, "limiter", before=lambda: counted.append(request.method))
     page = shop(app)
