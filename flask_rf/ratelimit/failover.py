@@ -81,9 +81,10 @@ class Failover:
 
 
 def _failures() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisClusterException
     from redis.exceptions import RedisError
 
-    return (RedisError, OSError)
+    return (RedisError, RedisClusterException, OSError)
 
 
 def _uncounted(claim: Claim, allowed: bool) -> Verdict:

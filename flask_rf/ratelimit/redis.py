@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import Protocol
 
 from ..redis.script import Script
 from .store import Claim
@@ -20,16 +20,27 @@ DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
 
 
+class Commands(Protocol):
+    """How a store speaks to its server."""
+
+    def execute(self, *command: Any) -> Any:
+        """Send one command and return its reply."""
+
+    def scan(self, pattern: str) -> list[bytes]:
+        """The keys that match."""
+
+
 class RedisStore:
     """A :class:`~.store.Store` shared by every process.
 
-    :param execute: sends one command and returns its reply: a client's ``execute_command``.
+    :param commands: the server's, over whatever connection.
     """
 
     shared = True
 
-    def __init__(self, execute: Callable[..., Any]) -> None:
-        self._execute = execute
+    def __init__(self, commands: Commands) -> None:
+        self._scan = commands.scan
+        self._execute = commands.execute
         self._serial = itertools.count()
         self._nonce = ""
         self._pid = 0
@@ -65,13 +76,7 @@ class RedisStore:
 
     def keys(self, namespace: str, ending: str = "") -> list[str]:
         pattern = f"{_literally(namespace)}:*{_literally(ending)}"
-        found: list[str] = []
-        cursor: Any = 0
-        while True:
-            cursor, page = self._execute("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
-            found += [key.decode("utf-8", "replace") for key in page]
-            if int(cursor) == 0:
-                return found
+        return [key.decode("utf-8", "replace") for key in self._scan(pattern)]
 
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.

@@ -14,6 +14,7 @@ from ..redis.lane import Sender
 from ..settings import resolve
 from ..signals import store_down
 from ..signals import store_up
+from .cluster import ClusterStore
 from .failover import Failover
 from .memory import MemoryStore
 from .options import LimiterOptions
@@ -59,4 +60,7 @@ def redis_store(
         logger.warning("Rate limits are back on Redis at %s after %.1f s", sender.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    return Failover(RedisStore(sender.execute), memory, Breaker(on_open, on_close))
+    remote: Store = RedisStore(sender)
+    if sender.is_cluster:
+        remote = ClusterStore(remote)
+    return Failover(remote, memory, Breaker(on_open, on_close))

@@ -42,7 +42,7 @@ class Sender:
             url, options, socket_timeout=timeout, socket_connect_timeout=timeout
         )
         self._timeout = timeout
-        self._is_cluster = url.startswith("redis+cluster:")
+        self.is_cluster = url.startswith("redis+cluster:")
         self._lanes: dict[Any, Lane] = {}
 
     @property
@@ -62,12 +62,21 @@ class Sender:
         lane = self._lane()
         if lane is not None:
             return lane.execute(command)
-        client: Any = self._pooled.client
-        return client.execute_command(*command)
+        return self._client().execute_command(*command)
+
+    def scan(self, pattern: str) -> list[bytes]:
+        """The keys that match, of every node."""
+        return list(self._client().scan_iter(match=pattern, count=1000))
+
+    def _client(self) -> Any:
+        client = self._pooled.client
+        if self.is_cluster:
+            _retry_once(client)
+        return client
 
     def _lane(self) -> Lane | None:
         gevent = sys.modules.get("gevent")
-        if gevent is None or self._is_cluster:
+        if gevent is None or self.is_cluster:
             return None
         hub = gevent.getcurrent().parent
         lane = self._lanes.get(hub)
@@ -77,6 +86,14 @@ class Sender:
             return None
         lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
         return lane
+
+
+def _retry_once(client: Any) -> None:
+    """Have a Cluster's client follow a moved slot, but not wait for a lost node to come back."""
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    client.set_retry(Retry(NoBackoff(), 1))
 
 
 class _Waiter:

@@ -10,6 +10,7 @@ from flask_rf.ratelimit.redis import RedisStore
 from tests.parts.redis import RedisProcess
 from tests.ratelimit.worlds import claim
 from tests.ratelimit.worlds import policy
+from tests.ratelimit.worlds import Raw
 
 pytestmark = pytest.mark.usefixtures("redis_server")
 
@@ -18,7 +19,7 @@ IPV6_CLIENT = "2001:db80:85a3:8d3f::/64"
 
 @pytest.fixture
 def store(redis_server: RedisProcess) -> RedisStore:
-    return RedisStore(redis_server.client.execute_command)
+    return RedisStore(Raw(redis_server.client))
 
 
 def test_every_key_expires(store: RedisStore, redis_server: RedisProcess, strategy: str) -> None:
@@ -96,7 +97,7 @@ def test_exactly_the_limit_is_admitted_to_many_threads(redis_server: RedisProces
     limit, admitted = claim(policy("20/hour")), []
 
     def ask() -> None:
-        store = RedisStore(redis_server.client.execute_command)
+        store = RedisStore(Raw(redis_server.client))
         admitted.extend(store.take([limit])[0].allowed for _ in range(10))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -128,7 +129,7 @@ def test_a_key_of_60_kilobytes_is_stored_as_a_digest(
 
 
 def test_processes_never_share_a_member(store: RedisStore, redis_server: RedisProcess) -> None:
-    other = RedisStore(redis_server.client.execute_command)
+    other = RedisStore(Raw(redis_server.client))
     limit = claim(policy("5/minute"))
 
     assert [one.take([limit])[0].remaining for one in (store, other, store)] == [4, 3, 2]

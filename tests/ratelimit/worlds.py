@@ -47,13 +47,24 @@ class MemoryWorld(World):
         self.store = MemoryStore(clock=lambda: self.now * 1000)
 
 
+class Raw:
+    """A client's commands, sent as they are."""
+
+    def __init__(self, client: Any) -> None:
+        self.execute = client.execute_command
+        self._client = client
+
+    def scan(self, pattern: str) -> list[bytes]:
+        return list(self._client.scan_iter(pattern))
+
+
 class RedisWorld(World):
     """The scripts read their time from a key, so that a test can set it; expiry stays real."""
 
     def __init__(self, client: Any) -> None:
         super().__init__()
         self.client = client
-        self.store = RedisStore(client.execute_command)
+        self.store = RedisStore(Raw(client))
 
     def take(self, *claims: Claim) -> list[Verdict]:
         self.client.mset({"clock:s": self.now // SECOND, "clock:us": self.now % SECOND})

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask import request
+from redis.exceptions import ConnectionError
+from redis.exceptions import RedisError
+
+from flask_rf import Limiter
+from flask_rf.ratelimit.cluster import ClusterStore
+from flask_rf.ratelimit.commands import limits_command
+from flask_rf.ratelimit.store import Claim
+from flask_rf.ratelimit.store import Verdict
+from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+from tests.ratelimit.worlds import claim
+from tests.ratelimit.worlds import MemoryWorld
+from tests.ratelimit.worlds import policy
+
+
+class Slots(MemoryWorld):
+    """A Cluster, as far as a store can tell: it refuses claims of several slots at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = self.store
+        self.store = ClusterStore(self)
+        self.lost = ""
+
+    def take(self, *claims: Any) -> list[Verdict]:
+        if isinstance(claims[0], Claim):
+            return self.store.take(claims)
+        (group,) = claims
+        assert len({one.client for one in group}) == 1
+        if group[0].client == self.lost:
+            raise ConnectionError("node lost")
+        return self.inner.take(group)
+
+    def refund(self, claims: Any, verdicts: Any) -> None:
+        self.inner.refund(claims, verdicts)
+
+
+def test_a_denial_in_one_slot_gives_back_what_the_others_took() -> None:
+    world, narrow, wide = Slots(), policy("1/minute"), policy("9/minute", scope="all")
+    both = (claim(wide, client="everyone"), claim(narrow, client="ann"))
+    world.take(*both)
+
+    told = [world.take(*both) for _ in range(3)]
+
+    assert [(w.allowed, w.remaining, n.allowed) for w, n in told] == [(True, 8, False)] * 3
+    assert world.hit(wide, cost=0, client="everyone").remaining == 8
+
+
+def test_a_shadow_in_another_slot_gives_nothing_back() -> None:
+    world = Slots()
+    both = (
+        claim(policy("9/minute"), client="ann"),
+        claim(policy("1/minute", scope="all", shadow=True), client="everyone"),
+    )
+
+    assert [world.take(*both)[0].remaining for _ in range(3)] == [8, 7, 6]
+
+
+def test_a_lost_slot_gives_back_what_the_others_took() -> None:
+    world, limit = Slots(), policy("9/minute")
+    world.lost = "bob"
+
+    with pytest.raises(ConnectionError):
+        world.take(claim(limit, client="ann"), claim(limit, client="bob"))
+
+    assert world.hit(limit, cost=0, client="ann").remaining == 9
+
+
+def counted_on(node: RedisProcess, key: str) -> bool:
+    try:
+        return bool(node.client.exists(key))
+    except RedisError:  # it has not heard from the others yet
+        return False
+
+
+@pytest.fixture
+def cluster(tmp_path: Any) -> Iterator[RedisClusterProcesses]:
+    processes = RedisClusterProcesses(tmp_path)
+    yield processes
+    processes.stop()
+
+
+def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
+    app: Flask, cluster: RedisClusterProcesses
+) -> None:
+    limiter = Limiter(app, redis_url=cluster.url, timeout=1.0)
+    by_user = limiter.limit("3/minute", key_func=lambda: request.args["user"])
+    by_all = limiter.limit("100/minute", key_func=lambda: "everyone", override_defaults=False)
+    app.add_url_rule("/a", "a", by_user(by_all(lambda: "a")))
+
+    def codes(user: str, times: int) -> list[int]:
+        client = app.test_client()
+        return [client.get(f"/a?user={user}").status_code for _ in range(times)]
+
+    users = [f"user-{n}" for n in range(6)]
+    assert [codes(user, 4) for user in users] == [[200, 200, 200, 429]] * 6
+    everyone = "shop:1:rl:w100/60:a:{everyone}"
+    assert cluster.holder_of(everyone).client.zcard(everyone) == 18
+
+    runner = app.test_cli_runner()
+    assert "0 of 3" in runner.invoke(limits_command, ["show", "user-1"]).output
+    assert "Cleared 1 count" in runner.invoke(limits_command, ["clear", "user-1"]).output
+    assert codes("user-1", 1) == [200]
+
+    lost = cluster.holder_of(everyone)
+    lost.kill()
+    began = time.monotonic()
+    assert codes("user-9", 20) == [200] * 3 + [429] * 17
+    assert time.monotonic() - began < 5
+
+    lost.start()
+    wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone), 10)
