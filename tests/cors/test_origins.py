@@ -165,12 +165,11 @@ def test_rule_16_a_joined_origin_is_denied(origin: str) -> None:
     assert origin not in allowed("https://a.com", "https://*.com", re.compile(".*"))
 
 
-def test_rule_16_an_overlong_origin_is_denied_before_any_pattern_runs() -> None:
-    longest = "https://" + "a." * ((MAX_LENGTH - 9) // 2) + "a"
-    assert len(longest) in (MAX_LENGTH - 1, MAX_LENGTH)
-    assert longest in allowed(re.compile(".*"))
-    catastrophic = re.compile(r"https://(a+)+\.com")
-    assert "https://" + "a" * MAX_LENGTH not in allowed(catastrophic)  # or this would never end
+def test_rule_16_an_overlong_origin_is_denied_whatever_the_patterns() -> None:
+    longest = "https://".ljust(MAX_LENGTH, "a")
+    anything = allowed(re.compile(".*"))
+    assert longest in anything
+    assert longest + "a" not in anything
 
 
 @given(st.text() | st.from_regex(r"[a-z]+://[a-zA-Z0-9.:\[\]@/ ,\n-]*"))
