@@ -32,6 +32,7 @@ def test_rule_16_it_uses_one_connection_of_its_own(redis_server: RedisProcess) -
     check = RedisCheck(redis_server.url, OPTIONS, 1.0)
     check(), check(), check()
     assert len(redis_server.client.client_list()) == before + 1
+    assert check._server.client.connection_pool.max_connections == 1
 
 
 @pytest.mark.parametrize(("timeout", "expected"), [(0.2, 0.2), (9.0, 1.0)])
