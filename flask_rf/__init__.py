@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .broadcast import Broadcast as Broadcast
+    from .broadcast import Event as Event
     from .compression import Compress as Compress
     from .cors import CORS as CORS
     from .cors import cross_origin as cross_origin
@@ -34,6 +35,7 @@ _HOMES = {
     "CORS": "cors",
     "Compress": "compression",
     "ConfigurationError": "errors",
+    "Event": "broadcast",
     "Health": "health",
     "Limiter": "ratelimit",
     "RF": "extension",

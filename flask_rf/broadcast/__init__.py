@@ -25,8 +25,8 @@ from .events import EventSender
 from .fake import Sent
 from .options import BroadcastOptions
 from .publisher import Audience
+from .routes import ENDPOINTS
 from .routes import make_blueprint
-from .routes import NAME
 from .routes import own_reader
 
 __all__ = ["Audience", "Broadcast", "Event", "Sent"]
@@ -59,9 +59,7 @@ class Broadcast(Recipe[Broadcasting]):
         lifecycle.on_worker_start(app, broadcasting.start)
         lifecycle.on_worker_stop(app, broadcasting.stop)
         app.register_blueprint(make_blueprint(broadcasting, client_address(app)))
-        hooks.exempt(
-            app, *(f"{NAME}.{endpoint}" for endpoint in ("socket", "auth", "user_auth", "client"))
-        )
+        hooks.exempt(app, *ENDPOINTS)
         return broadcasting
 
     def to(self, *channels: str) -> Audience:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
@@ -28,6 +29,7 @@ class Authorizer:
     def __init__(self) -> None:
         self._patterns: list[tuple[Pattern, Callable[..., Any]]] = []
         self._user: Callable[[], Any] | None = None
+        self._watchlist: Callable[[Any], Iterable[Any]] | None = None
 
     def channel(self, pattern: str, callback: Callable[..., Any]) -> None:
         """:raises ConfigurationError: the pattern fits no channel or not the callback."""
@@ -47,6 +49,15 @@ class Authorizer:
 
     def user(self, callback: Callable[[], Any]) -> None:
         self._user = callback
+
+    def watchlist(self, callback: Callable[[Any], Iterable[Any]]) -> None:
+        self._watchlist = callback
+
+    def followed_by(self, app: Flask, user: Any) -> list[str]:
+        """The ids of those whose coming and going ``user`` hears of."""
+        if self._watchlist is None:
+            return []
+        return [user_id(followed) for followed in app.ensure_sync(self._watchlist)(user)]
 
     def current_user(self, app: Flask) -> Any:
         """The requesting user: the app's own callback, else Flask-Login's, else None."""
@@ -88,5 +99,5 @@ def user_id(user: Any) -> str:
     else:
         found = user
     if found is None or found == "" or isinstance(found, bool):
-        raise Denied("presence channels need a user with an id; see @broadcast.user")
+        raise Denied("there is no user with an id; see @broadcast.user")
     return str(found)

@@ -7,6 +7,7 @@ the order of events is the same for everybody, whichever worker sent them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +22,19 @@ Deliver = Callable[[Sequence[tuple[str, Envelope]]], None]
 #: Told True when other processes are heard again, False when they are not.
 LinkChanged = Callable[[bool], None]
 
+#: Seconds a cache channel keeps its last event.
+CACHE_TTL = 1800
+
+
+class ChannelFull(Exception):
+    """A presence channel has no room for another user."""
+
 
 class Broker(Protocol):
-    """A back end. Methods may block on the network; none is called from a hub callback."""
+    """A back end. Methods may block on the network; none is called from a hub callback.
+
+    Whatever has to know of other processes raises RedisUnavailable while it cannot.
+    """
 
     @property
     def up(self) -> bool:
@@ -32,8 +43,20 @@ class Broker(Protocol):
     def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
         """Begin to listen. Called once in each process, after fork, before any socket."""
 
+    def stop(self) -> None:
+        """Stop listening and close connections."""
+
+    def answers(self) -> bool:
+        """Whether the back end itself can be reached, heard or not."""
+
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
         """:raises RedisUnavailable: nothing or only a part was sent."""
+
+    def remember(self, channel: str, payload: bytes) -> None:
+        """Keep a cache channel's last event for :data:`CACHE_TTL`."""
+
+    def remembered(self, channel: str) -> bytes | None:
+        """A cache channel's last event, if there is one."""
 
     def subscribe(self, channel: str) -> None:
         """Have the channel's events delivered; returns when that is certain or hopeless."""
@@ -41,22 +64,26 @@ class Broker(Protocol):
     def unsubscribe(self, channel: str) -> None:
         """The channel has no listener in this process any more."""
 
-    def join(self, channel: str, socket_id: str, member: Member) -> Mapping[str, Any]:
+    def count(self, channel: str, subscribers: int) -> None:
+        """Note how many of this process's sockets are subscribed to a channel."""
+
+    def occupied(self, prefix: str = "") -> Mapping[str, int]:
+        """The channels that have subscribers anywhere, and how many."""
+
+    def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         """Enter a presence channel; announces a user's first socket to the others.
 
         Returns the infos of all present by user id, the joiner's included.
 
-        :raises RedisUnavailable: presence is not known at the moment.
+        :param room: how many users there may be.
+        :raises ChannelFull: there are that many already.
         """
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
-        """Leave a presence channel; announces it after a user's last socket.
+        """Leave a presence channel; announces it after a user's last socket."""
 
-        :raises RedisUnavailable: presence is not known at the moment.
-        """
+    def users(self, channel: str) -> Collection[str]:
+        """The ids of the users on a presence channel."""
 
-    def answers(self) -> bool:
-        """Whether the back end itself can be reached, heard or not."""
-
-    def stop(self) -> None:
-        """Stop listening and close connections."""
+    def online(self, user_ids: Sequence[str]) -> list[str]:
+        """Which of these users are signed in on some socket."""

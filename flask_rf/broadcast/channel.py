@@ -23,6 +23,11 @@ _KINDS = (
 )
 _SERVER_TO_USER = "#server-to-user-"
 
+#: Ours alone, never joined by clients: a user's coming and going, for those who follow them.
+ONLINE = "#online-"
+#: Ours alone: what one server tells all of them.
+CONTROL = "#control"
+
 
 class InvalidChannel(ValueError):
     """A channel name outside the rules; the message names the rule."""
@@ -51,6 +56,11 @@ class Channel:
         return self.kind.startswith("presence-")
 
     @property
+    def cached(self) -> bool:
+        """Whether the last event is kept for those who come later."""
+        return self.kind.endswith("cache-")
+
+    @property
     def encrypted(self) -> bool:
         return self.kind.startswith("private-encrypted-")
 
@@ -71,6 +81,14 @@ def parse_channel(name: str) -> Channel:
         return Channel(name, _SERVER_TO_USER, name.removeprefix(_SERVER_TO_USER))
     kind = next((prefix for prefix in _KINDS if name.startswith(prefix)), "")
     return Channel(name, kind, name.removeprefix(kind))
+
+
+def tells_its_size(name: str) -> bool:
+    """Whether subscribers of a channel may be told how many they are.
+
+    Members of presence channels know; ours and users' own channels have no audience.
+    """
+    return not name.startswith(("presence-", "#"))
 
 
 class Pattern:

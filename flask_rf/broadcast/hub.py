@@ -89,9 +89,9 @@ class Hub:
         with self._lock:
             return tuple(self._channels.get(channel, {}).values())
 
-    def channels(self) -> list[str]:
+    def size(self, channel: str) -> int:
         with self._lock:
-            return list(self._channels)
+            return len(self._channels.get(channel, ()))
 
     def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         """Send what arrived in one go; each socket gets its part in one piece, in order."""

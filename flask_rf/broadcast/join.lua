@@ -5,7 +5,12 @@
 --      3  hash  sockets per user: user id -> count
 --      4  set   what this server answers for: "socket id channel"
 -- ARGV 1 socket id, 2 user id, 3 info, 4 entry of KEYS 4, 5 topic, 6 envelope of member_added
--- Returns the users hash, flat.
+--      7 how many users there may be
+-- Returns the users hash, flat; nil where there is no room.
+if redis.call("HEXISTS", KEYS[2], ARGV[2]) == 0
+  and redis.call("HLEN", KEYS[2]) >= tonumber(ARGV[7]) then
+  return false
+end
 redis.call("SADD", KEYS[4], ARGV[4])
 if redis.call("HSET", KEYS[1], ARGV[1], ARGV[2]) == 1 then
   local sockets = redis.call("HINCRBY", KEYS[3], ARGV[2], 1)

@@ -2,22 +2,15 @@
 -- Whoever runs it a second time, for a dead server say, changes nothing.
 --
 -- KEYS as in join.lua
--- ARGV 1 socket id, 2 entry of KEYS 4, 3 topic, 4 envelope's header, 5 channel
+-- ARGV 1 socket id, 2 user id, 3 entry of KEYS 4, 4 topic, 5 envelope of member_removed
 -- Returns 1 where the socket was there.
-redis.call("SREM", KEYS[4], ARGV[2])
-local user = redis.call("HGET", KEYS[1], ARGV[1])
-if not user then
+redis.call("SREM", KEYS[4], ARGV[3])
+if redis.call("HDEL", KEYS[1], ARGV[1]) == 0 then
   return 0
 end
-redis.call("HDEL", KEYS[1], ARGV[1])
-if redis.call("HINCRBY", KEYS[3], user, -1) <= 0 then
-  redis.call("HDEL", KEYS[3], user)
-  redis.call("HDEL", KEYS[2], user)
-  local message = {
-    event = "pusher_internal:member_removed",
-    channel = ARGV[5],
-    data = cjson.encode({user_id = user}),
-  }
-  redis.call("PUBLISH", ARGV[3], ARGV[4] .. cjson.encode(message))
+if redis.call("HINCRBY", KEYS[3], ARGV[2], -1) <= 0 then
+  redis.call("HDEL", KEYS[3], ARGV[2])
+  redis.call("HDEL", KEYS[2], ARGV[2])
+  redis.call("PUBLISH", ARGV[4], ARGV[5])
 end
 return 1

@@ -5,32 +5,51 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from . import protocol
+from .broker import CACHE_TTL
+from .broker import ChannelFull
 from .broker import Deliver
 from .broker import LinkChanged
+from .channel import ONLINE
+from .channel import tells_its_size
 from .envelope import Envelope
 from .session import Member
 
 
 class MemoryBroker:
-    """Delivers within this process, in the order of publishing."""
+    """Delivers within this process, in the order of publishing.
+
+    :param count_events: whether subscribers are told how many they are.
+    """
 
     up = True  # there are no other processes
 
-    def __init__(self) -> None:
+    def __init__(self, count_events: bool = False) -> None:
+        self._count_events = count_events
         self._queue: deque[tuple[str, Envelope]] = deque()
         self._wake = threading.Condition()
         self._members: dict[str, dict[str, Member]] = {}
+        self._counts: dict[str, int] = {}
+        self._last: dict[str, tuple[float, bytes]] = {}
         self._deliver: Deliver | None = None
         self._stopped = False
 
     def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
         self._deliver = deliver
         threading.Thread(target=self._run, name="rf-broker", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopped = True
+            self._wake.notify()
+
+    def answers(self) -> bool:
+        return True
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
         if self._deliver is None:
@@ -39,40 +58,67 @@ class MemoryBroker:
             self._queue.extend(events)
             self._wake.notify()
 
+    def remember(self, channel: str, payload: bytes) -> None:
+        with self._wake:
+            now = time.monotonic()
+            for name in [n for n, (deadline, _) in self._last.items() if deadline < now]:
+                del self._last[name]
+            self._last[channel] = (now + CACHE_TTL, payload)
+
+    def remembered(self, channel: str) -> bytes | None:
+        deadline, payload = self._last.get(channel, (0.0, b""))
+        return payload if deadline > time.monotonic() else None
+
     def subscribe(self, channel: str) -> None:
         pass
 
     def unsubscribe(self, channel: str) -> None:
         pass
 
-    def join(self, channel: str, socket_id: str, member: Member) -> Mapping[str, Any]:
+    def count(self, channel: str, subscribers: int) -> None:
         with self._wake:
+            self._counts[channel] = subscribers
+            if not subscribers:
+                del self._counts[channel]
+            elif self._count_events and tells_its_size(channel):
+                payload = protocol.subscription_count(channel, subscribers)
+                self.publish([(channel, Envelope(payload, time.time()))])
+
+    def occupied(self, prefix: str = "") -> Mapping[str, int]:
+        with self._wake:
+            return {name: n for name, n in self._counts.items() if name.startswith(prefix)}
+
+    def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
+        with self._wake:
+            users = self.users(channel)
+            first = member.user_id not in users
+            if first and len(users) >= room:
+                raise ChannelFull
             present = self._members.setdefault(channel, {})
-            first = all(other.user_id != member.user_id for other in present.values())
             present[socket_id] = member
             if first:
-                payload = protocol.member_added(channel, member.user_id, member.info)
-                self.publish([(channel, Envelope(payload, time.time(), socket_id))])
+                self._announce(channel, socket_id, member, joined=True)
             return {other.user_id: other.info for other in present.values()}
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         with self._wake:
             present = self._members.get(channel, {})
             left = present.pop(socket_id, None)
-            last = all(other.user_id != user_id for other in present.values())
             if not present:
                 self._members.pop(channel, None)
-            if left and last:
-                payload = protocol.member_removed(channel, user_id)
-                self.publish([(channel, Envelope(payload, time.time(), socket_id))])
+            if left and all(other.user_id != user_id for other in present.values()):
+                self._announce(channel, socket_id, left, joined=False)
 
-    def answers(self) -> bool:
-        return True
-
-    def stop(self) -> None:
+    def users(self, channel: str) -> Collection[str]:
         with self._wake:
-            self._stopped = True
-            self._wake.notify()
+            return {member.user_id for member in self._members.get(channel, {}).values()}
+
+    def online(self, user_ids: Sequence[str]) -> list[str]:
+        return [user_id for user_id in user_ids if ONLINE + user_id in self._members]
+
+    def _announce(self, channel: str, skip: str, member: Member, *, joined: bool) -> None:
+        payload = protocol.presence_change(channel, member.user_id, member.info, joined)
+        self.publish([(channel, Envelope(payload, time.time(), skip))])
 
     def _run(self) -> None:
         assert self._deliver is not None

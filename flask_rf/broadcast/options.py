@@ -18,6 +18,8 @@ from ..redis import RedisOptions
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
+from .encryption import master_key
+from .session import Rules
 
 
 def _path_segment(raw: Any) -> str:
@@ -69,10 +71,41 @@ class BroadcastOptions(Options):
     max_client_events: int = setting(
         kinds.whole(1), 20, doc="Client events per connection and second."
     )
+    max_members: int = setting(kinds.whole(1), 100, doc="Users on one presence channel.")
+    max_member_info: int = setting(
+        kinds.whole(16), 1024, doc="Bytes of a presence member's info, as JSON."
+    )
+    max_watchlist: int = setting(kinds.whole(0), 100, doc="Users that one user may follow.")
+    max_connections: int = setting(
+        kinds.whole(1), 20_000, doc="Sockets a worker takes; more are told to come back."
+    )
+    max_connections_per_address: int | None = setting(
+        kinds.optional(kinds.whole(1)), doc="Sockets a worker takes from one client address."
+    )
+    max_handshakes: int | None = setting(
+        kinds.optional(kinds.whole(1)), doc="New sockets a worker takes in one second."
+    )
+    subscription_count: bool = setting(
+        kinds.boolean, False, doc="Whether subscribers are told how many they are."
+    )
+    encryption_key: bytes | None = setting(
+        kinds.optional(master_key),
+        secret=True,
+        doc="Master key of encrypted channels: 32 bytes in base64.",
+    )
 
     @property
     def between_processes(self) -> bool:
         return self.backend == "redis" or (self.backend is None and self.redis_url is not None)
+
+    def rules(self) -> Rules:
+        return Rules(
+            subscriptions=self.max_subscriptions,
+            messages_per_second=self.max_client_events,
+            member_bytes=self.max_member_info,
+            members=self.max_members,
+            watchlist=self.max_watchlist,
+        )
 
     def secrets_for(self, app: Flask) -> tuple[str, ...]:
         """The accepted secrets; all workers must come to the same.

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+from .channel import ONLINE
 
 VERSIONS = range(5, 8)
 MAX_EVENT = 200
@@ -139,6 +142,34 @@ def member_added(channel: str, user_id: str, user_info: Any) -> bytes:
 
 def member_removed(channel: str, user_id: str) -> bytes:
     return encode("pusher_internal:member_removed", compact({"user_id": user_id}), channel)
+
+
+def presence_change(channel: str, user_id: str, user_info: Any, joined: bool) -> bytes:
+    """What is announced where a user's first socket joins or the last one leaves."""
+    if channel.startswith(ONLINE):
+        return watchlist_events("online" if joined else "offline", [user_id])
+    if joined:
+        return member_added(channel, user_id, user_info)
+    return member_removed(channel, user_id)
+
+
+def watchlist_events(name: str, user_ids: Sequence[str]) -> bytes:
+    """:param name: ``online`` or ``offline``."""
+    data = {"events": [{"name": name, "user_ids": list(user_ids)}]}
+    return encode("pusher_internal:watchlist_events", compact(data))
+
+
+def signin_success(user_data: str) -> bytes:
+    return encode("pusher:signin_success", compact({"user_data": user_data}))
+
+
+def cache_miss(channel: str) -> bytes:
+    return encode("pusher:cache_miss", "{}", channel)
+
+
+def subscription_count(channel: str, count: int) -> bytes:
+    data = {"subscription_count": count}
+    return encode("pusher_internal:subscription_count", compact(data), channel)
 
 
 def link_changed(up: bool) -> bytes:

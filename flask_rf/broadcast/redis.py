@@ -8,8 +8,11 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
@@ -19,12 +22,16 @@ from ..errors import RedisUnavailable
 from ..redis import RedisServer
 from ..redis import unavailable
 from . import protocol
+from .broker import CACHE_TTL
+from .broker import ChannelFull
 from .broker import Deliver
 from .broker import LinkChanged
+from .channel import ONLINE
 from .envelope import Envelope
 from .envelope import pack
 from .listener import Listener
 from .session import Member
+from .tally import Tally
 
 logger = logging.getLogger("flask_rf.broadcast")
 
@@ -38,15 +45,21 @@ class RedisBroker:
     :param server: for commands.
     :param listening: the same Redis, for the connection that waits.
     :param base: begins every key and topic: namespace and app id.
+    :param count_events: whether subscribers are told how many they are.
     """
 
-    def __init__(self, server: RedisServer, listening: RedisServer, base: str) -> None:
+    def __init__(
+        self, server: RedisServer, listening: RedisServer, base: str, count_events: bool = False
+    ) -> None:
         self._server = server
         self._listening = listening
         self._topics = f"{base}:events:"
         self._keys = f"{{{base}}}:presence"  # a hash tag: one Cluster slot for the scripts
+        self._last = f"{base}:last:"
         self._id = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._count_events = count_events
         self._listener: Listener | None = None
+        self._tally: Tally | None = None
         self._link_changed: LinkChanged = lambda up: None
         self._stopped = threading.Event()
         self._scripts: dict[str, Any] = {}
@@ -57,11 +70,27 @@ class RedisBroker:
 
     def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
         self._link_changed = link_changed
+        self._tally = Tally(self._write_counts, self._count_events)
         self._listener = Listener(self._listening, self._topics, deliver, link_changed)
         threading.Thread(target=self._live, name="rf-heartbeat", daemon=True).start()
 
-    def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._listener is not None:
+            self._listener.stop()
+        if self._tally is not None:
+            self._tally.stop()
+        self._server.close()
+        self._listening.close()
+
+    def answers(self) -> bool:
         try:
+            return bool(self._server.client.ping())
+        except (RedisError, OSError):
+            return False
+
+    def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
+        with _naming("publishing"):
             client = self._server.client
             if len(events) == 1:
                 client.publish(self._topics + events[0][0], pack(events[0][1]))
@@ -70,8 +99,15 @@ class RedisBroker:
             for channel, envelope in events:
                 pipeline.publish(self._topics + channel, pack(envelope))
             pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise unavailable("publishing", error) from error
+
+    def remember(self, channel: str, payload: bytes) -> None:
+        with _naming("remembering an event"):
+            self._server.client.set(self._last + channel, payload, ex=CACHE_TTL)
+
+    def remembered(self, channel: str) -> bytes | None:
+        with _naming("remembering an event"):
+            payload: Any = self._server.client.get(self._last + channel)
+            return payload if payload is None else bytes(payload)
 
     def subscribe(self, channel: str) -> None:
         if self._listener is not None:
@@ -81,10 +117,18 @@ class RedisBroker:
         if self._listener is not None:
             self._listener.unsubscribe(channel)
 
-    def join(self, channel: str, socket_id: str, member: Member) -> Mapping[str, Any]:
-        announcement = Envelope(
-            protocol.member_added(channel, member.user_id, member.info), time.time(), socket_id
-        )
+    def count(self, channel: str, subscribers: int) -> None:
+        if self._tally is not None:
+            self._tally.count(channel, subscribers)
+
+    def occupied(self, prefix: str = "") -> Mapping[str, int]:
+        with _naming("listing channels"):
+            totals: Any = self._server.client.hgetall(f"{self._keys}:subscribers")
+        names = {name.decode(): int(total) for name, total in totals.items()}
+        return {name: total for name, total in names.items() if name.startswith(prefix)}
+
+    def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
+        payload = protocol.presence_change(channel, member.user_id, member.info, joined=True)
         flat = self._run(
             "join",
             self._presence_keys(channel),
@@ -94,34 +138,54 @@ class RedisBroker:
                 protocol.compact(member.info),
                 f"{socket_id} {channel}",
                 self._topics + channel,
-                pack(announcement),
+                pack(Envelope(payload, time.time(), socket_id)),
+                room,
             ],
         )
+        if flat is None:
+            raise ChannelFull
         users = zip(flat[::2], flat[1::2], strict=True)
         return {user.decode(): json.loads(info) for user, info in users}
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
-        self._leave(self._id, channel, socket_id)
+        self._leave(self._id, channel, socket_id, user_id)
 
-    def answers(self) -> bool:
-        try:
-            return bool(self._server.client.ping())
-        except (RedisError, OSError):
-            return False
+    def users(self, channel: str) -> Collection[str]:
+        with _naming("presence"):
+            found: Any = self._server.client.hkeys(self._presence_keys(channel)[1])
+        return {user_id.decode() for user_id in found}
 
-    def stop(self) -> None:
-        self._stopped.set()
-        if self._listener is not None:
-            self._listener.stop()
-        self._server.close()
-        self._listening.close()
+    def online(self, user_ids: Sequence[str]) -> list[str]:
+        with _naming("presence"):
+            pipeline: Any = self._server.client.pipeline(transaction=False)
+            for user_id in user_ids:
+                pipeline.exists(self._presence_keys(ONLINE + user_id)[1])
+            answers = pipeline.execute()
+        return [user_id for user_id, there in zip(user_ids, answers, strict=True) if there]
 
-    def _leave(self, server_id: str, channel: str, socket_id: str) -> None:
-        header = pack(Envelope(b"", time.time(), socket_id))
+    def _write_counts(
+        self, counts: Mapping[str, tuple[int, bool]], server_id: str = ""
+    ) -> Mapping[str, int]:
+        own = f"{self._keys}:subscribers:{server_id or self._id}"
+        header = pack(Envelope(b"", time.time()))
+        triples = [x for name, (number, tell) in counts.items() for x in (name, number, int(tell))]
+        totals = self._run(
+            "count", [own, f"{self._keys}:subscribers"], [self._topics, header, *triples]
+        )
+        return dict(zip(counts, totals, strict=True))
+
+    def _leave(self, server_id: str, channel: str, socket_id: str, user_id: str) -> None:
+        payload = protocol.presence_change(channel, user_id, None, joined=False)
         self._run(
             "leave",
             self._presence_keys(channel, server_id),
-            [socket_id, f"{socket_id} {channel}", self._topics + channel, header, channel],
+            [
+                socket_id,
+                user_id,
+                f"{socket_id} {channel}",
+                self._topics + channel,
+                pack(Envelope(payload, time.time(), socket_id)),
+            ],
         )
 
     def _presence_keys(self, channel: str, server_id: str = "") -> list[str]:
@@ -132,40 +196,55 @@ class RedisBroker:
         return f"{self._keys}:server:{server_id}"
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        try:
+        with _naming("presence"):
             if name not in self._scripts:
                 source = resources.files(__package__).joinpath(f"{name}.lua").read_text()
                 self._scripts[name] = self._server.client.register_script(source)
             return self._scripts[name](keys=keys, args=arguments)
-        except (RedisError, OSError) as error:
-            raise unavailable("presence", error) from error
 
     def _live(self) -> None:
         introduced = False
         while not self._stopped.is_set():
             try:
-                unknown, dead = self._run(
-                    "heartbeat", [f"{self._keys}:servers"], [self._id, DEAD_AFTER]
-                )
-                if unknown and introduced and self.up:
-                    self._link_changed(True)  # taken for dead meanwhile: enter everybody again
-                introduced = True
-                for server_id in dead:
-                    self._bury(server_id.decode())
-            except RedisUnavailable as error:
+                introduced = self._show_life(introduced)
+            except (RedisUnavailable, RedisError, OSError) as error:
                 logger.debug("no heartbeat: %s", error)
             self._stopped.wait(HEARTBEAT)
 
+    def _show_life(self, introduced: bool) -> bool:
+        unknown, dead = self._run("heartbeat", [f"{self._keys}:servers"], [self._id, DEAD_AFTER])
+        if unknown and introduced:
+            self._state_anew()  # Redis lost everything, or others took us for dead
+        for server_id in dead:
+            self._bury(server_id.decode())
+        return True
+
+    def _state_anew(self) -> None:
+        if self._tally is not None:
+            self._tally.write_again()
+        if self.up:
+            self._link_changed(True)
+
     def _bury(self, server_id: str) -> None:
         """Take a dead server's members off their channels; harmless if others do so too."""
-        try:
-            client = self._server.client
-            entries: Any = client.smembers(self._entries_key(server_id))
-            for entry in entries:
-                socket_id, _, channel = entry.decode().partition(" ")
-                self._leave(server_id, channel, socket_id)
-            client.zrem(f"{self._keys}:servers", server_id)
-        except (RedisError, OSError) as error:
-            raise unavailable("presence", error) from error
+        client: Any = self._server.client
+        entries = client.smembers(self._entries_key(server_id))
+        for entry in entries:
+            socket_id, _, channel = entry.decode().partition(" ")
+            user_id = client.hget(self._presence_keys(channel)[0], socket_id)
+            self._leave(server_id, channel, socket_id, user_id.decode() if user_id else "")
+        channels = client.hkeys(f"{self._keys}:subscribers:{server_id}")
+        if channels:
+            self._write_counts({name.decode(): (0, True) for name in channels}, server_id)
+        client.zrem(f"{self._keys}:servers", server_id)
         if entries:
             logger.info("a server died; %d of its presence entries were removed", len(entries))
+
+
+@contextmanager
+def _naming(operation: str) -> Iterator[None]:
+    """Turns redis-py's errors into ours."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise unavailable(operation, error) from error

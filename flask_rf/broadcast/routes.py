@@ -19,6 +19,8 @@ from flask import request
 from flask import Response
 from flask_sock import Sock
 
+from ..client_address import ClientAddress
+from ..client_address import network_of
 from . import protocol
 from .authorization import Denied
 from .authorization import user_id
@@ -26,6 +28,7 @@ from .broadcasting import Broadcasting
 from .channel import Channel
 from .channel import InvalidChannel
 from .channel import parse_channel
+from .encryption import shared_secret
 from .protocol import Code
 from .websocket import detach
 from .websocket import detachable
@@ -37,16 +40,18 @@ from .wire import Wire
 
 NAME = "rf_broadcast"
 SOCKET = f"{NAME}.socket"
+ENDPOINTS = (SOCKET, f"{NAME}.auth", f"{NAME}.user_auth", f"{NAME}.client")
 
 
-def make_blueprint(broadcasting: Broadcasting) -> Blueprint:
+def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> Blueprint:
     """The routes of one app: ``/app/<key>`` and those under ``/broadcasting``."""
     blueprint = Blueprint(NAME, __name__)
-    routes = _Routes(broadcasting)
+    routes = _Routes(broadcasting, clients)
     blueprint.before_request(routes.inspect_handshake)
     Sock().route("/app/<key>", bp=blueprint, endpoint="socket")(routes.socket)
-    for path in ("/broadcasting/auth", "/pusher/auth"):
-        blueprint.post(path, endpoint="auth")(routes.auth)
+    for prefix in ("/broadcasting", "/pusher"):
+        blueprint.post(f"{prefix}/auth", endpoint="auth")(routes.auth)
+        blueprint.post(f"{prefix}/user-auth", endpoint="user_auth")(routes.user_auth)
     blueprint.get("/broadcasting/rf.js", endpoint="client")(routes.client)
     return blueprint
 
@@ -64,8 +69,9 @@ def own_reader(app: Flask) -> None:
 
 
 class _Routes:
-    def __init__(self, broadcasting: Broadcasting) -> None:
+    def __init__(self, broadcasting: Broadcasting, clients: ClientAddress) -> None:
         self._broadcasting = broadcasting
+        self._clients = clients
         self._client = resources.files(__package__).joinpath("client/rf.js").read_bytes()
 
     def inspect_handshake(self) -> None:
@@ -92,7 +98,8 @@ class _Routes:
                 "SOCK_SERVER_OPTIONS was replaced after Broadcast was set up: set it before"
             )
         ws.connected = False  # flask-sock must neither write to the socket nor close it
-        refusal = self._refusal(key)
+        address = network_of(self._clients.of(request.environ))
+        refusal = self._refusal(key, address)
         if refusal:
             code, reason = refusal
             frames = text_frame(protocol.error(code, reason)) + close_frame(code, reason)
@@ -101,9 +108,9 @@ class _Routes:
         options = self._broadcasting.options
         take = detach if detachable(request.environ) else serve
         wire = Wire(ws.ws, options.max_message)
-        take(self._broadcasting.server, wire, ws.sock, options.max_queue)
+        take(self._broadcasting.server, wire, ws.sock, address, options.max_queue)
 
-    def _refusal(self, key: str) -> tuple[Code, str] | None:
+    def _refusal(self, key: str, address: str) -> tuple[Code, str] | None:
         if key != self._broadcasting.options.app_key:
             return Code.UNKNOWN_APP, "no app has this key; see BROADCAST_APP_KEY"
         version = request.args.get("protocol", "")
@@ -111,39 +118,53 @@ class _Routes:
             return Code.NO_PROTOCOL, "the query names no protocol version"
         if version not in map(str, protocol.VERSIONS):
             return Code.UNSUPPORTED_PROTOCOL, "protocol versions 5 to 7 are spoken here"
-        return None
+        full = self._broadcasting.server.refusal(address)
+        return (Code.OVER_CAPACITY, full) if full else None
 
     def auth(self) -> Response:
         """Sign a socket's leave to join a channel, if the app's callback gives it."""
-        given = request.form or request.get_json(silent=True)
-        fields = given if isinstance(given, Mapping) else {}
-        socket_id, name = fields.get("socket_id"), fields.get("channel_name")
+        fields = _fields()
+        socket_id = _socket_id(fields)
         try:
-            channel = parse_channel(name or "")
+            channel = parse_channel(fields.get("channel_name") or "")
         except InvalidChannel as error:
             abort(400, str(error))
-        if not isinstance(socket_id, str) or not protocol.is_socket_id(socket_id):
-            abort(400, "socket_id is two numbers with a dot between them")
-        try:
-            return jsonify(self._leave_to_join(socket_id, channel))
-        except Denied as error:
-            if current_app.debug:
-                current_app.logger.info("denied %r: %s", channel.name, error)
-            abort(403)
+        return _signed(lambda: self._leave_to_join(socket_id, channel))
+
+    def user_auth(self) -> Response:
+        """Sign for who is behind a socket."""
+        socket_id = _socket_id(_fields())
+        return _signed(lambda: self._vouch_for(socket_id))
+
+    def _vouch_for(self, socket_id: str) -> dict[str, str]:
+        authorizer, app = self._broadcasting.authorizer, _current_app()
+        user = authorizer.current_user(app)
+        data = {"id": user_id(user), "watchlist": authorizer.followed_by(app, user)}
+        text = app.json.dumps(data)
+        return {"auth": self._broadcasting.signer.user(socket_id, text), "user_data": text}
 
     def _leave_to_join(self, socket_id: str, channel: Channel) -> dict[str, str]:
-        if not channel.guarded or channel.encrypted:
+        if not channel.guarded:
             raise Denied(f"{channel.name!r} is not a private or presence channel")
-        broadcasting = self._broadcasting
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        broadcasting, app = self._broadcasting, _current_app()
         verdict = broadcasting.authorizer.decide(app, channel)
         if not channel.presence:
-            return {"auth": broadcasting.signer.channel(socket_id, channel.name)}
+            leave = {"auth": broadcasting.signer.channel(socket_id, channel.name)}
+            return {**leave, **self._key_to(channel)}
         info = None if verdict is True else verdict
         member = {"user_id": user_id(broadcasting.authorizer.current_user(app)), "user_info": info}
         data = app.json.dumps(member)
         auth = broadcasting.signer.channel(socket_id, channel.name, data)
         return {"auth": auth, "channel_data": data}
+
+    def _key_to(self, channel: Channel) -> dict[str, str]:
+        master = self._broadcasting.options.encryption_key
+        if not channel.encrypted:
+            return {}
+        if master is None:
+            raise Denied("BROADCAST_ENCRYPTION_KEY is not set")
+        secret = shared_secret(master, channel.name)
+        return {"shared_secret": base64.b64encode(secret).decode()}
 
     def client(self) -> Response:
         response = Response(self._client, mimetype="text/javascript")
@@ -152,6 +173,32 @@ class _Routes:
         response.add_etag()
         response.make_conditional(request)
         return response
+
+
+def _current_app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
+
+
+def _fields() -> Mapping[str, Any]:
+    """What was posted, as a form or as JSON."""
+    given = request.form or request.get_json(silent=True)
+    return given if isinstance(given, Mapping) else {}
+
+
+def _socket_id(fields: Mapping[str, Any]) -> str:
+    socket_id = fields.get("socket_id")
+    if not isinstance(socket_id, str) or not protocol.is_socket_id(socket_id):
+        abort(400, "socket_id is two numbers with a dot between them")
+    return socket_id
+
+
+def _signed(leave: Callable[[], dict[str, str]]) -> Response:
+    try:
+        return jsonify(leave())
+    except Denied as error:
+        if current_app.debug:
+            current_app.logger.info("denied: %s", error)
+        abort(403)
 
 
 def _is_nonce(key: str) -> bool:

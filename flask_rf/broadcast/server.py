@@ -6,27 +6,27 @@ Made after fork, on the first socket or the first event. The transports
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import RedisUnavailable
 from . import protocol
 from . import session
 from . import wire
 from .broker import Broker
-from .channel import Channel
+from .channel import CONTROL
 from .envelope import Envelope
+from .gate import Gate
 from .hub import Hub
-from .hub import Waiting
 from .outbox import Outbox
 from .protocol import Code
-from .session import Member
+from .residence import Residence
 from .session import Session
 from .signature import Signer
 from .wire import close_frame
@@ -44,13 +44,16 @@ _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 class Connection:
     """One open socket: a session, and an outbox that is its only way out."""
 
-    __slots__ = ("heard_at", "outbox", "pinged", "session", "socket_id", "wire")
+    __slots__ = ("address", "heard_at", "outbox", "pinged", "session", "socket_id", "wire")
 
-    def __init__(self, socket_id: str, session: Session, wire: Wire, outbox: Outbox) -> None:
+    def __init__(
+        self, socket_id: str, session: Session, wire: Wire, outbox: Outbox, address: str
+    ) -> None:
         self.socket_id = socket_id
         self.session = session
         self.wire = wire
         self.outbox = outbox
+        self.address = address
         self.heard_at = time.monotonic()
         self.pinged = False
 
@@ -83,30 +86,41 @@ class Server:
         broker: Broker,
         signer: Signer,
         rules: session.Rules,
+        gate: Gate,
         activity_timeout: int,
         announce: Announce,
     ) -> None:
         self.broker = broker
         self.hub = Hub()
         self.connections: dict[str, Connection] = {}
+        self.started = False
+        self._residence = Residence(broker, self.hub, self.connections, rules)
+        self._gate = gate
         self._signer = signer
         self._rules = rules
         self._activity_timeout = activity_timeout
         self._announce = announce
         self._starting = threading.Lock()
-        self.started = False
         self._stopped = threading.Event()
 
-    def open(self, wire: Wire, outbox: Outbox) -> Connection:
-        """Greet a socket whose handshake is done."""
+    def refusal(self, address: str) -> str | None:
+        """Why one more socket of a client cannot be taken now; None where it can."""
+        return self._gate.refusal(address, len(self.connections))
+
+    def open(self, wire: Wire, outbox: Outbox, address: str) -> Connection:
+        """Greet a socket whose handshake is done.
+
+        :param address: the client's.
+        """
         self._start()
         socket_id = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
         talk = Session(socket_id, self._signer, self._rules)
-        connection = Connection(socket_id, talk, wire, outbox)
+        connection = Connection(socket_id, talk, wire, outbox, address)
         self.connections[socket_id] = connection
         connection.say(protocol.connection_established(socket_id, self._activity_timeout))
         if not self.broker.up:
             connection.say(protocol.link_changed(False))
+        self._gate.enter(address)
         self._announce.opened(socket_id)
         return connection
 
@@ -134,8 +148,8 @@ class Server:
         if self.connections.pop(connection.socket_id, None) is None:
             return
         connection.outbox.abort()
-        for name in list(connection.session.subscriptions):
-            self._part(connection, name)
+        self._gate.leave(connection.address)
+        self._residence.leave_all(connection)
         self._announce.closed(connection.socket_id)
 
     def dropped(self) -> None:
@@ -159,6 +173,14 @@ class Server:
             self.close(connection, code, reason)
             time.sleep(pause)
 
+    def terminate(self, user_id: str) -> None:
+        """Close every socket of a signed-in user, on whichever server.
+
+        :raises RedisUnavailable: the others could not be told.
+        """
+        order = json.dumps({"terminate": user_id}).encode()
+        self.broker.publish([(CONTROL, Envelope(order, time.time()))])
+
     def stop(self) -> None:
         self._stopped.set()
         self.broker.stop()
@@ -167,56 +189,23 @@ class Server:
         with self._starting:
             if not self.started:
                 self.started = True
-                self.broker.start(self.hub.deliver, self._link_changed)
+                self.broker.start(self._deliver, self._link_changed)
+                self.broker.subscribe(CONTROL)
                 threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
 
     def _perform(self, connection: Connection, action: session.Action) -> None:
         if isinstance(action, session.Send):
             connection.say(action.message)
         elif isinstance(action, session.Subscribe):
-            self._join(connection, action.channel, action.member)
+            self._residence.join(connection, action.channel, action.member)
         elif isinstance(action, session.Unsubscribe):
-            self._part(connection, action.channel.name)
+            self._residence.leave(connection, action.channel.name)
         elif isinstance(action, session.Whisper):
             self._whisper(connection, action)
+        elif isinstance(action, session.SignIn):
+            self._residence.sign_in(connection, action)
         else:
             self.close(connection, action.code, action.reason)
-
-    def _join(self, connection: Connection, channel: Channel, member: Member | None) -> None:
-        # Events wait from before the members are read until the client has been told
-        # about them, so that none falls between.
-        self.hub.add(channel.name, Waiting(connection.socket_id))
-        self.broker.subscribe(channel.name)
-        members = self._enter(connection, channel.name, member) if member else None
-        first = text_frame(protocol.subscription_succeeded(channel.name, members))
-        self.hub.admit(channel.name, connection, first)
-        if connection.socket_id not in self.connections:
-            self._part(connection, channel.name)
-
-    def _enter(self, connection: Connection, channel: str, member: Member) -> Mapping[str, Any]:
-        try:
-            return self.broker.join(channel, connection.socket_id, member)
-        except RedisUnavailable:
-            # Those of this process, till the link is back and everybody enters anew.
-            return {m.user_id: m.info for m in self._present_here(channel).values()}
-
-    def _present_here(self, channel: str) -> dict[str, Member]:
-        present = {}
-        for connection in list(self.connections.values()):
-            member = connection.session.subscriptions.get(channel)
-            if member is not None:
-                present[connection.socket_id] = member
-        return present
-
-    def _part(self, connection: Connection, channel: str) -> None:
-        member = connection.session.subscriptions.pop(channel, None)
-        if self.hub.remove(channel, connection.socket_id):
-            self.broker.unsubscribe(channel)
-        if member is not None:
-            try:
-                self.broker.leave(channel, connection.socket_id, member.user_id)
-            except RedisUnavailable as error:
-                logger.debug("left %r unannounced: %s", channel, error)
 
     def _whisper(self, connection: Connection, whisper: session.Whisper) -> None:
         envelope = Envelope(whisper.message, time.time(), connection.socket_id)
@@ -226,6 +215,20 @@ class Server:
             reason = "the link between servers is down"
             connection.say(protocol.error(Code.CLIENT_EVENT_REFUSED, reason))
 
+    def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        orders = [envelope for channel, envelope in burst if channel == CONTROL]
+        if orders:
+            burst = [event for event in burst if event[0] != CONTROL]
+            for order in orders:
+                self._obey(json.loads(order.payload))
+        self.hub.deliver(burst)
+
+    def _obey(self, order: dict[str, str]) -> None:
+        for connection in list(self.connections.values()):
+            user = connection.session.user
+            if user is not None and user.user_id == order.get("terminate"):
+                self.close(connection, Code.UNAUTHORISED, "the app ended this user's connections")
+
     def _link_changed(self, up: bool) -> None:
         if up:
             # Not in the listener's thread: it has events to pass on meanwhile.
@@ -234,32 +237,13 @@ class Server:
             self._tell_all(up)
 
     def _restore(self) -> None:
-        self._enter_all_again()
+        self._residence.enter_all_again()
         self._tell_all(True)
 
     def _tell_all(self, up: bool) -> None:
         frame = text_frame(protocol.link_changed(up))
         for connection in list(self.connections.values()):
             connection.push(frame)
-
-    def _enter_all_again(self) -> None:
-        """After an outage Redis may know less or more than the truth: state it anew."""
-        channels = {
-            name
-            for connection in list(self.connections.values())
-            for name, member in list(connection.session.subscriptions.items())
-            if member is not None
-        }
-        for channel in channels:
-            members: Mapping[str, Any] = {}
-            try:
-                for socket_id, member in self._present_here(channel).items():
-                    members = self.broker.join(channel, socket_id, member)
-            except RedisUnavailable:
-                return
-            frame = text_frame(protocol.subscription_succeeded(channel, members))
-            for sink in self.hub.sinks(channel):
-                sink.push(frame)
 
     def _sweep(self) -> None:
         ping = text_frame(protocol.ping())

@@ -55,12 +55,24 @@ class Whisper:
 
 
 @dataclass(frozen=True)
+class SignIn:
+    """The app vouches for who is behind this socket.
+
+    :param follows: ids of the users whose coming and going the client wants to hear of.
+    """
+
+    user_id: str
+    follows: tuple[str, ...]
+    data: str
+
+
+@dataclass(frozen=True)
 class Close:
     code: Code
     reason: str
 
 
-Action = Send | Subscribe | Unsubscribe | Whisper | Close
+Action = Send | Subscribe | Unsubscribe | Whisper | SignIn | Close
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,15 @@ class Rules:
     :param subscriptions: channels per connection.
     :param messages_per_second: client events per connection and second.
     :param member_bytes: size of a presence member's info, as JSON.
+    :param members: users on one presence channel.
+    :param watchlist: users that one user may follow.
     """
 
     subscriptions: int = 100
     messages_per_second: int = 20
     member_bytes: int = 1024
+    members: int = 100
+    watchlist: int = 100
 
 
 class Session:
@@ -84,11 +100,12 @@ class Session:
     :param signer: verifies its leave to join guarded channels.
     """
 
-    __slots__ = ("_rules", "_signer", "_spent", "_window", "socket_id", "subscriptions")
+    __slots__ = ("_rules", "_signer", "_spent", "_window", "socket_id", "subscriptions", "user")
 
     def __init__(self, socket_id: str, signer: Signer, rules: Rules) -> None:
         self.socket_id = socket_id
         self.subscriptions: dict[str, Member | None] = {}
+        self.user: SignIn | None = None
         self._signer = signer
         self._rules = rules
         self._window = 0
@@ -109,6 +126,8 @@ class Session:
             return self._subscribe(message)
         if message.event == "pusher:unsubscribe":
             return self._unsubscribe(message)
+        if message.event == "pusher:signin":
+            return [self._sign_in(message)]
         if message.event.startswith("client-"):
             return self._whisper(message, now)
         return []  # pusher:pong and whatever a newer client may say
@@ -130,7 +149,7 @@ class Session:
         return [self._admit(channel, fields.get("auth"), fields.get("channel_data"))]
 
     def _admit(self, channel: Channel, auth: Any, data: Any) -> Action:
-        if channel.name.startswith("#"):
+        if channel.name.startswith("#") and not (self.user and self.user.user_id == channel.base):
             return _refuse(channel.name, "AuthError", "sign in as this user first", 401)
         member = None
         if channel.guarded:
@@ -159,6 +178,33 @@ class Session:
         if len(protocol.compact(info)) > self._rules.member_bytes:
             raise BadMessage(f"'user_info' is larger than {self._rules.member_bytes} bytes")
         return Member(str(user_id), info)
+
+    def _sign_in(self, message: ClientMessage) -> Action:
+        fields = message.fields()
+        auth, data = fields.get("auth"), fields.get("user_data")
+        if not (isinstance(auth, str) and isinstance(data, str)) or not self._signer.accepts_user(
+            auth, self.socket_id, data
+        ):
+            return Close(Code.UNAUTHORISED, "the signature of the sign-in does not fit")
+        try:
+            user = self._user(data)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Close(Code.UNAUTHORISED, "'user_data' is no JSON object with a text 'id'")
+        if self.user is not None:
+            same = self.user.user_id == user.user_id
+            reason = "this connection is another user's already"
+            return Send(protocol.signin_success(data)) if same else Close(Code.UNAUTHORISED, reason)
+        self.user = user
+        return user
+
+    def _user(self, data: str) -> SignIn:
+        fields = json.loads(data)
+        user_id, follows = fields["id"], fields.get("watchlist") or []
+        if not isinstance(user_id, str) or not 0 < len(user_id) <= 128:
+            raise ValueError
+        parse_channel(f"#server-to-user-{user_id}")
+        ids = tuple(dict.fromkeys(str(followed) for followed in follows))
+        return SignIn(user_id, ids[: self._rules.watchlist], data)
 
     def _unsubscribe(self, message: ClientMessage) -> list[Action]:
         name = message.fields().get("channel")

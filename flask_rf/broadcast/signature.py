@@ -31,12 +31,24 @@ class Signer:
         """Whether ``auth`` is this app's leave for this socket, channel and data."""
         return self._accepts(auth, _text(socket_id, channel, channel_data))
 
+    def user(self, socket_id: str, user_data: str) -> str:
+        """The ``auth`` that signs a user in on one socket."""
+        return f"{self.key}:{sign(self.secrets[0], _user_text(socket_id, user_data))}"
+
+    def accepts_user(self, auth: str, socket_id: str, user_data: str) -> bool:
+        """Whether ``auth`` is this app's word for who is behind the socket."""
+        return self._accepts(auth, _user_text(socket_id, user_data))
+
     def _accepts(self, auth: str, text: str) -> bool:
         key, _, given = auth.partition(":")
         # compare_digest on str refuses what is not ASCII; bytes never do.
         return key == self.key and any(
             [hmac.compare_digest(sign(s, text).encode(), given.encode()) for s in self.secrets]
         )
+
+
+def _user_text(socket_id: str, user_data: str) -> str:
+    return f"{socket_id}::user::{user_data}"
 
 
 def _text(socket_id: str, channel: str, channel_data: str | None) -> str:

@@ -28,6 +28,7 @@ _READ = 1  # libev's EV_READ
 _CHUNK = 16384  # bytes read in one go
 _BACKLOG = 16  # chunks of one socket that may wait before it is not read any more
 _LAST_WORDS = 1.0  # seconds a thread waits for its last bytes to be taken
+_UNACKNOWLEDGED = 30_000  # milliseconds after which unacknowledged bytes end a connection
 _WORKERS = 32  # greenlets that parse and answer, so that the hub never blocks
 
 
@@ -53,23 +54,26 @@ def detachable(environ: dict[str, Any]) -> bool:
     return isinstance(sock, gevent_socket)
 
 
-def detach(server: Server, wire: Wire, sock: Any, cap: int) -> None:
+def detach(server: Server, wire: Wire, sock: Any, address: str, cap: int) -> None:
     """Take the descriptor over and watch it; the request that brought it may end.
 
     ``detach`` and not ``dup``: libev would keep the duplicate's registration and rebuild
     its set for every new socket, and the worker could still write into the WebSocket.
 
+    :param address: the client's.
     :param cap: bytes that may wait for a slow reader.
     """
     plain = _socket.socket(fileno=sock.detach())
     plain.setblocking(False)
-    Detached(server, wire, plain, cap)
+    give_up_on_silence(plain)
+    Detached(server, wire, plain, address, cap)
 
 
-def serve(server: Server, wire: Wire, sock: Any, cap: int) -> None:
+def serve(server: Server, wire: Wire, sock: Any, address: str, cap: int) -> None:
     """Read a socket until it ends, in the thread or greenlet of its request."""
+    give_up_on_silence(sock)
     outbox = ThreadedOutbox(sock, cap, server.dropped)
-    connection = server.open(wire, outbox)
+    connection = server.open(wire, outbox, address)
     try:
         with suppress(OSError):
             while data := sock.recv(_CHUNK):
@@ -81,12 +85,19 @@ def serve(server: Server, wire: Wire, sock: Any, cap: int) -> None:
         server.lost(connection)
 
 
+def give_up_on_silence(sock: Any) -> None:
+    """Have the kernel drop a peer that acknowledges nothing: its machine is gone."""
+    if hasattr(_socket, "TCP_USER_TIMEOUT"):
+        with suppress(OSError):  # a unix socket
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED)
+
+
 class Detached:
     """A socket in gevent's loop: while idle it costs no greenlet and no server slot."""
 
     __slots__ = ("_busy", "_connection", "_inbox", "_outbox", "_reader", "_server", "_sock")
 
-    def __init__(self, server: Server, wire: Wire, sock: Any, cap: int) -> None:
+    def __init__(self, server: Server, wire: Wire, sock: Any, address: str, cap: int) -> None:
         from gevent import get_hub
 
         loop = get_hub().loop
@@ -96,7 +107,7 @@ class Detached:
         self._busy = False
         self._reader: Any = loop.io(sock.fileno(), _READ)
         self._outbox = EventedOutbox(sock, loop, cap, server.dropped)
-        self._connection: Connection = server.open(wire, self._outbox)
+        self._connection: Connection = server.open(wire, self._outbox, address)
         self._reader.start(self._readable)
 
     def _readable(self) -> None:

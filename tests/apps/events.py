@@ -16,7 +16,12 @@ def user() -> str | None:
     return request.headers.get("X-User")
 
 
-@broadcast.channel("private-orders.{owner}")
+@broadcast.watchlist
+def follows(user: str) -> list[str]:
+    return ["star"] if user == "fan-of-star" else []
+
+
+@broadcast.channel("orders.{owner}")
 def may_listen(user: str, owner: str) -> bool:
     return user == owner
 

@@ -65,6 +65,13 @@ class Socket:
         self.send("pusher:subscribe", fields)
         return self.receive()
 
+    def sign_in(self, user: str) -> dict[str, Any]:
+        form = urlencode({"socket_id": self.id}).encode()
+        status, body = post(self.port, "/broadcasting/user-auth", form, **{"X-User": user})
+        assert status == 200
+        self.send("pusher:signin", json.loads(body))
+        return self.receive()
+
     def close(self) -> None:
         self._ws.close()
 

@@ -13,6 +13,7 @@ import pytest
 
 import flask_rf.broadcast.redis as redis_broker
 from flask_rf.broadcast.broker import Broker
+from flask_rf.broadcast.broker import ChannelFull
 from flask_rf.broadcast.envelope import Envelope
 from flask_rf.broadcast.memory import MemoryBroker
 from flask_rf.broadcast.redis import RedisBroker
@@ -50,9 +51,10 @@ def event(text: str, skip: str = "") -> Envelope:
     return Envelope(json.dumps({"event": text}).encode(), time.time(), skip)
 
 
-def over(url: str) -> RedisBroker:
+def over(url: str, count_events: bool = False) -> RedisBroker:
     options = RedisOptions(url=url)
-    return RedisBroker(RedisServer(url, options), RedisServer(url, options, protocol=2), "shop:1:1")
+    listening = RedisServer(url, options, protocol=2)
+    return RedisBroker(RedisServer(url, options), listening, "shop:1:1", count_events)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -79,6 +81,50 @@ def start(redis_server: RedisProcess) -> Iterator[Callable[[], Ear]]:
         broker.stop()
 
 
+def test_the_last_event_of_a_cache_channel_is_kept(ear: Ear) -> None:
+    assert ear.broker.remembered("cache-a") is None
+    ear.broker.remember("cache-a", b"one")
+    ear.broker.remember("cache-a", b"two")
+    assert ear.broker.remembered("cache-a") == b"two"
+    assert ear.broker.remembered("cache-b") is None
+
+
+def test_occupied_channels_are_listed_with_their_subscribers(ear: Ear) -> None:
+    ear.broker.count("chat", 2), ear.broker.count("news", 1), ear.broker.count("chat-b", 1)
+    wait_until(lambda: ear.broker.occupied() == {"chat": 2, "news": 1, "chat-b": 1})
+    assert ear.broker.occupied("chat") == {"chat": 2, "chat-b": 1}
+    ear.broker.count("chat", 0)
+    wait_until(lambda: ear.broker.occupied() == {"news": 1, "chat-b": 1})
+
+
+def test_users_of_a_presence_channel_are_listed_once(ear: Ear) -> None:
+    for socket_id, member in (("1.1", ANN), ("1.2", ANN), ("2.1", BOB)):
+        ear.broker.join("presence-a", socket_id, member, 100)
+    assert set(ear.broker.users("presence-a")) == {"ann", "bob"}
+    assert set(ear.broker.users("presence-b")) == set()
+
+
+def test_a_full_channel_takes_no_new_user_but_those_it_has(ear: Ear) -> None:
+    ear.broker.join("presence-a", "1.1", ANN, 1)
+    with pytest.raises(ChannelFull):
+        ear.broker.join("presence-a", "2.1", BOB, 1)
+    assert set(ear.broker.join("presence-a", "1.2", ANN, 1)) == {"ann"}
+
+
+def test_who_is_online_is_known_by_sign_in(ear: Ear) -> None:
+    ear.broker.subscribe("#online-ann")
+    ear.broker.join("#online-ann", "1.1", ANN, 100)
+    assert ear.broker.online(["bob", "ann"]) == ["ann"]
+    ear.broker.leave("#online-ann", "1.1", "ann")
+    assert ear.broker.online(["bob", "ann"]) == []
+    ear.wait_for(2)
+    told = [json.loads(json.loads(e.payload)["data"])["events"][0] for _, e in ear.events]
+    assert told == [
+        {"name": "online", "user_ids": ["ann"]},
+        {"name": "offline", "user_ids": ["ann"]},
+    ]
+
+
 def test_what_is_published_comes_back_in_order_and_whole(ear: Ear) -> None:
     ear.broker.subscribe("chat")
     sent = [event(str(n), skip="1.1") for n in range(50)]
@@ -94,16 +140,16 @@ def test_one_call_publishes_to_several_channels(ear: Ear) -> None:
 
 
 def test_joining_tells_who_is_there_and_leaving_ends_it(ear: Ear) -> None:
-    assert ear.broker.join("presence-a", "1.1", ANN) == {"ann": {"name": "Ann"}}
-    assert dict(ear.broker.join("presence-a", "2.2", BOB)) == {"ann": ANN.info, "bob": None}
+    assert ear.broker.join("presence-a", "1.1", ANN, 100) == {"ann": {"name": "Ann"}}
+    assert dict(ear.broker.join("presence-a", "2.2", BOB, 100)) == {"ann": ANN.info, "bob": None}
     ear.broker.leave("presence-a", "1.1", "ann")
-    assert ear.broker.join("presence-a", "3.3", BOB) == {"bob": None}
+    assert ear.broker.join("presence-a", "3.3", BOB, 100) == {"bob": None}
 
 
 def test_a_user_is_announced_with_the_first_socket_and_gone_with_the_last(ear: Ear) -> None:
     ear.broker.subscribe("presence-a")
-    ear.broker.join("presence-a", "1.1", ANN)
-    ear.broker.join("presence-a", "1.2", ANN)
+    ear.broker.join("presence-a", "1.1", ANN, 100)
+    ear.broker.join("presence-a", "1.2", ANN, 100)
     ear.broker.leave("presence-a", "1.1", "ann")
     ear.broker.leave("presence-a", "1.2", "ann")
     ear.broker.publish([("presence-a", event("end"))])
@@ -125,7 +171,7 @@ def test_a_user_is_announced_with_the_first_socket_and_gone_with_the_last(ear: E
 def test_joining_or_leaving_twice_changes_nothing(ear: Ear) -> None:
     ear.broker.subscribe("presence-a")
     for _ in range(2):
-        ear.broker.join("presence-a", "1.1", ANN)
+        ear.broker.join("presence-a", "1.1", ANN, 100)
     for _ in range(2):
         ear.broker.leave("presence-a", "1.1", "ann")
     ear.broker.publish([("presence-a", event("end"))])
@@ -142,15 +188,46 @@ def test_redis_carries_events_to_every_process(start: Callable[[], Ear]) -> None
 
 def test_presence_is_one_list_over_all_processes(start: Callable[[], Ear]) -> None:
     here, there = start(), start()
-    here.broker.join("presence-a", "1.1", ANN)
-    assert set(there.broker.join("presence-a", "2.2", BOB)) == {"ann", "bob"}
+    here.broker.join("presence-a", "1.1", ANN, 100)
+    assert set(there.broker.join("presence-a", "2.2", BOB, 100)) == {"ann", "bob"}
+
+
+def test_subscribers_are_counted_over_all_processes_and_told_how_many_they_are(
+    redis_server: RedisProcess,
+) -> None:
+    here, there = (Ear(over(redis_server.url, count_events=True)) for _ in range(2))
+    for ear in (here, there):
+        ear.broker.subscribe("chat"), ear.broker.subscribe("presence-a")
+        ear.broker.count("chat", 1), ear.broker.count("presence-a", 1)
+    wait_until(lambda: here.broker.occupied() == {"chat": 2, "presence-a": 2})
+    wait_until(lambda: here.events != [] and _told_count(here) == 2)
+    assert {channel for channel, _ in here.events} == {"chat"}
+    there.broker.stop()
+    here.broker.stop()
+
+
+def _told_count(ear: Ear) -> int:
+    count: int = json.loads(json.loads(ear.events[-1][1].payload)["data"])["subscription_count"]
+    return count
+
+
+def test_the_counts_of_a_dead_process_expire(
+    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(redis_broker, "DEAD_AFTER", 1)
+    living, victim = start(), start()
+    living.broker.count("chat", 1), victim.broker.count("chat", 5)
+    wait_until(lambda: living.broker.occupied() == {"chat": 6})
+    victim.broker.stop()
+    wait_until(lambda: living.broker.occupied() == {"chat": 1})
 
 
 def test_nothing_is_left_in_redis_once_everybody_has_left(
     start: Callable[[], Ear], redis_server: RedisProcess
 ) -> None:
     ear = start()
-    ear.broker.join("presence-a", "1.1", ANN)
+    ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.leave("presence-a", "1.1", "ann")
     keys = [key for key in redis_server.client.keys() if not key.endswith(b":servers")]
     assert keys == []
@@ -184,16 +261,16 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     watchers, victim = [start(), start()], start()
     for ear in watchers:
         ear.broker.subscribe("presence-a")
-    victim.broker.join("presence-a", "1.1", ANN)
-    victim.broker.join("presence-a", "1.2", BOB)
-    watchers[0].broker.join("presence-a", "2.2", BOB)
+    victim.broker.join("presence-a", "1.1", ANN, 100)
+    victim.broker.join("presence-a", "1.2", BOB, 100)
+    watchers[0].broker.join("presence-a", "2.2", BOB, 100)
     victim.broker.stop()
     for ear in watchers:
         wait_until(lambda ear=ear: "pusher_internal:member_removed" in ear.names())  # type: ignore[misc]
     time.sleep(1.0)  # whoever announced it again would have done so by now
     for ear in watchers:
         assert ear.names().count("pusher_internal:member_removed") == 1
-    assert watchers[0].broker.join("presence-a", "2.2", BOB) == {"bob": None}
+    assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
 
 
 def test_a_message_of_another_version_is_ignored(
@@ -237,7 +314,7 @@ def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
     with pytest.raises(RedisUnavailable):
         ear.broker.publish([("chat", event("lost"))])
     with pytest.raises(RedisUnavailable):
-        ear.broker.join("presence-a", "1.1", ANN)
+        ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.subscribe("news")
     assert time.monotonic() - began < 5
     own_redis.start()

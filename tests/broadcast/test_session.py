@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_rf.broadcast.session import Action
+from flask_rf.broadcast.session import Close
 from flask_rf.broadcast.session import Member
 from flask_rf.broadcast.session import Rules
 from flask_rf.broadcast.session import Send
 from flask_rf.broadcast.session import Session
+from flask_rf.broadcast.session import SignIn
 from flask_rf.broadcast.session import Subscribe
 from flask_rf.broadcast.session import Unsubscribe
 from flask_rf.broadcast.session import Whisper
@@ -135,6 +137,43 @@ def test_client_events_are_limited_by_the_second() -> None:
     said = [talk.say("client-x", {}, now=5.1, channel="private-a") for _ in range(3)]
     assert [isinstance(actions[0], Whisper) for actions in said] == [True, True, False]
     assert isinstance(talk.say("client-x", {}, now=6.0, channel="private-a")[0], Whisper)
+
+
+def sign_in(talk: Talk, data: str, signer: Signer = SIGNER) -> list[Action]:
+    return talk.say("pusher:signin", {"auth": signer.user("1.1", data), "user_data": data})
+
+
+def test_signing_in_opens_the_users_own_channel() -> None:
+    talk = Talk()
+    (action,) = sign_in(talk, '{"id":"7","watchlist":["8",9,"8"]}')
+    assert action == SignIn("7", ("8", "9"), '{"id":"7","watchlist":["8",9,"8"]}')
+    (action,) = talk.say("pusher:subscribe", {"channel": "#server-to-user-7", "auth": ""})
+    assert isinstance(action, Subscribe)
+    refusal = told(talk.say("pusher:subscribe", {"channel": "#server-to-user-8"}))
+    assert refusal["data"]["status"] == 401
+
+
+def test_a_forged_sign_in_ends_the_connection() -> None:
+    (action,) = sign_in(Talk(), '{"id":"7"}', Signer("key", ("forged",)))
+    assert isinstance(action, Close) and action.code == 4009
+
+
+@pytest.mark.parametrize("data", ["", "[]", "{}", '{"id":7}', '{"id":""}', '{"id":"a b"}'])
+def test_a_sign_in_needs_a_user_with_an_id(data: str) -> None:
+    (action,) = sign_in(Talk(), data)
+    assert isinstance(action, Close)
+
+
+def test_a_connection_is_one_users_for_good() -> None:
+    talk = Talk()
+    sign_in(talk, '{"id":"7"}')
+    assert told(sign_in(talk, '{"id":"7"}'))["event"] == "pusher:signin_success"
+    assert isinstance(sign_in(talk, '{"id":"8"}')[0], Close)
+
+
+def test_a_watchlist_is_cut_to_its_limit() -> None:
+    (action,) = sign_in(Talk(watchlist=2), '{"id":"7","watchlist":["1","2","3"]}')
+    assert isinstance(action, SignIn) and action.follows == ("1", "2")
 
 
 def test_nonsense_is_answered_and_an_unknown_event_ignored() -> None:

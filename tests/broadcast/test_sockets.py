@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import struct
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import websocket
+from nacl.secret import SecretBox
 
 from tests.broadcast.client import authorize
 from tests.broadcast.client import send
@@ -23,7 +25,11 @@ pytestmark = pytest.mark.servers
 
 APP = "tests.apps.events:app"
 ROOM = "presence-room.1"
-SMALL = {"BROADCAST_MAX_QUEUE": "200000"}
+SMALL = {
+    "BROADCAST_MAX_QUEUE": "200000",
+    "BROADCAST_MAX_MEMBERS": "3",
+    "BROADCAST_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
+}
 Server = Gunicorn | Werkzeug
 
 
@@ -143,6 +149,74 @@ def test_a_client_event_reaches_the_others_but_not_its_sender(
     assert ann.receive()["event"] == "pusher:pong"
 
 
+def test_a_signed_in_user_is_reached_on_every_socket(server: Server, sockets: list[Socket]) -> None:
+    ann, again, bob, _ = sockets
+    for each in (ann, again):
+        assert each.sign_in("ann")["event"] == "pusher:signin_success"
+        each.send("pusher:subscribe", {"channel": "#server-to-user-ann"})
+        assert each.receive()["event"].endswith("succeeded")
+    bob.sign_in("bob")
+    bob.send("pusher:subscribe", {"channel": "#server-to-user-ann"})
+    assert bob.receive()["event"] == "pusher:subscription_error"
+    assert send(server.port, "%23server-to-user-ann", "for you") == 204
+    assert [each.receive()["data"] for each in (ann, again)] == ["for you"] * 2
+
+
+def test_followers_hear_who_comes_online_and_goes(server: Server, sockets: list[Socket]) -> None:
+    fan, star, again, _ = sockets
+    fan.sign_in("fan-of-star")  # whom the app lets follow "star"
+    star.sign_in("star")
+    assert fan.receive()["data"] == {"events": [{"name": "online", "user_ids": ["star"]}]}
+    again.sign_in("star")
+    late = Socket(server.port)
+    late.sign_in("fan-of-star")
+    assert late.receive()["data"] == {"events": [{"name": "online", "user_ids": ["star"]}]}
+    star.cut(), again.cut()
+    for each in (fan, late):
+        assert each.receive()["data"] == {"events": [{"name": "offline", "user_ids": ["star"]}]}
+
+
+def test_a_forged_sign_in_ends_the_connection(server: Server) -> None:
+    forger = Socket(server.port)
+    forger.send("pusher:signin", {"auth": "flask-rf:00", "user_data": '{"id":"ann"}'})
+    assert forger.closed() == 4009
+
+
+def test_a_cache_channel_gives_late_comers_its_last_event(
+    server: Server, sockets: list[Socket]
+) -> None:
+    early, late, *_ = sockets
+    assert early.subscribe("cache-news")["event"].endswith("succeeded")
+    assert early.receive()["event"] == "pusher:cache_miss"
+    send(server.port, "cache-news", "one"), send(server.port, "cache-news", "two")
+    assert [early.receive()["data"] for _ in range(2)] == ["one", "two"]
+    assert late.subscribe("cache-news")["event"].endswith("succeeded")
+    last = late.receive()
+    assert (last["event"], last["data"]) == ("message", "two")
+
+
+def test_an_encrypted_event_is_read_by_members_alone(server: Server, sockets: list[Socket]) -> None:
+    ann, *_ = sockets
+    channel = "private-encrypted-orders.ann"
+    _, leave = authorize(server.port, ann.id, channel, "ann")
+    secret = base64.b64decode(leave["shared_secret"])
+    ann.send("pusher:subscribe", {"channel": channel, "auth": leave["auth"]})
+    assert ann.receive()["event"].endswith("succeeded")
+    send(server.port, channel, "for ann's eyes")
+    sealed = ann.receive()["data"]
+    nonce, ciphertext = (base64.b64decode(sealed[part]) for part in ("nonce", "ciphertext"))
+    assert json.loads(SecretBox(secret).decrypt(ciphertext, nonce)) == "for ann's eyes"
+
+
+def test_a_presence_channel_has_room_for_so_many(server: Server, sockets: list[Socket]) -> None:
+    room = "presence-room.small"
+    for number, each in enumerate(sockets[:3]):
+        each.subscribe(room, f"user{number}")
+    refused = sockets[3].subscribe(room, "user3")
+    assert refused["event"] == "pusher:subscription_error"
+    assert refused["data"]["type"] == "LimitReached"
+
+
 def test_after_unsubscribing_nothing_comes(server: Server, sockets: list[Socket]) -> None:
     quiet, loud, *_ = sockets
     quiet.subscribe("left"), loud.subscribe("left")
@@ -258,6 +332,37 @@ def test_a_reader_that_stalls_is_closed_and_delays_nobody(
     reason = b"this connection reads too slowly"
     close = bytes((0x88, 2 + len(reason))) + struct.pack(">H", 4100) + reason
     assert _read_to_the_end(stalled).endswith(close)
+
+
+def test_more_connections_than_a_worker_takes_are_told_to_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    limits = {"BROADCAST_MAX_CONNECTIONS": "3", "BROADCAST_MAX_CONNECTIONS_PER_ADDRESS": "2"}
+    server = Gunicorn(APP, tmp_path_factory.mktemp("full"), **limits)
+    first, _ = Socket(server.port), Socket(server.port)
+    refused = Socket(server.port)
+    assert refused.greeting["data"]["code"] == 4100
+    assert "your address" in refused.greeting["data"]["message"]
+    first.cut()
+    wait_until(lambda: Socket(server.port).id)
+    server.stop()
+
+
+def test_subscribers_are_told_how_many_they_are_over_all_workers(
+    redis_server: RedisProcess, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = {"REDIS_URL": redis_server.url, "BROADCAST_SUBSCRIPTION_COUNT": "true"}
+    server = Gunicorn(APP, tmp_path_factory.mktemp("counted"), "--workers", "2", **settings)
+    crowd = [Socket(server.port) for _ in range(6)]
+    for each in crowd:
+        each.subscribe("crowded")
+    for each in crowd:
+        while each.until("pusher_internal:subscription_count")["data"]["subscription_count"] < 6:
+            pass
+    crowd[0].cut()
+    counted = crowd[1].until("pusher_internal:subscription_count")
+    assert counted["data"] == {"subscription_count": 5}
+    server.stop()
 
 
 def test_idle_sockets_hold_no_slot_of_the_server(tmp_path_factory: pytest.TempPathFactory) -> None:

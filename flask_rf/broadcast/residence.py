@@ -1,0 +1,173 @@
+"""Where a process's sockets are at home: joining and leaving channels, presence, sign-in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from typing import Protocol
+
+from ..errors import RedisUnavailable
+from . import protocol
+from .broker import Broker
+from .broker import ChannelFull
+from .channel import Channel
+from .channel import ONLINE
+from .hub import Hub
+from .hub import Waiting
+from .session import Member
+from .session import Rules
+from .session import Session
+from .session import SignIn
+from .wire import text_frame
+
+logger = logging.getLogger("flask_rf.broadcast")
+
+_NO_LIMIT = 2**31
+
+
+class Resident(Protocol):
+    """What a connection looks like from here."""
+
+    socket_id: str
+    session: Session
+
+    def push(self, frames: bytes) -> None: ...
+
+    def say(self, message: bytes) -> None: ...
+
+
+class Residence:
+    """Which of the process's connections are on which channels.
+
+    :param connections: the open ones by socket id, kept by the server.
+    """
+
+    def __init__(
+        self, broker: Broker, hub: Hub, connections: Mapping[str, Resident], rules: Rules
+    ) -> None:
+        self._broker = broker
+        self._hub = hub
+        self._connections = connections
+        self._room = rules.members
+
+    def join(self, connection: Resident, channel: Channel, member: Member | None) -> None:
+        """Let a connection into a channel it may join, and tell it so."""
+        # Events wait from before the members are read until the client has been told
+        # about them, so that none falls between.
+        self._hub.add(channel.name, Waiting(connection.socket_id))
+        self._broker.subscribe(channel.name)
+        try:
+            members = self._enter(connection, channel.name, member) if member else None
+        except ChannelFull:
+            self._turn_away(connection, channel.name)
+            return
+        first = text_frame(protocol.subscription_succeeded(channel.name, members))
+        if channel.cached:
+            first += text_frame(self._last_event(channel.name))
+        if self._hub.admit(channel.name, connection, first):
+            self._count(channel.name)
+        if connection.socket_id not in self._connections:
+            self.leave(connection, channel.name)
+
+    def leave(self, connection: Resident, channel: str) -> None:
+        member = connection.session.subscriptions.pop(channel, None)
+        self._leave_hub(channel, connection.socket_id)
+        self._count(channel)
+        if member is not None:
+            self._leave_presence(channel, connection.socket_id, member.user_id)
+
+    def leave_all(self, connection: Resident) -> None:
+        """Undo everything a connection that has ended had done."""
+        for channel in list(connection.session.subscriptions):
+            self.leave(connection, channel)
+        user = connection.session.user
+        if user is not None:
+            for followed in user.follows:
+                self._leave_hub(ONLINE + followed, connection.socket_id)
+            self._leave_presence(ONLINE + user.user_id, connection.socket_id, user.user_id)
+
+    def sign_in(self, connection: Resident, user: SignIn) -> None:
+        """Note who is behind a connection, tell the followers, and the client of the followed."""
+        connection.say(protocol.signin_success(user.data))
+        for followed in user.follows:
+            self._hub.add(ONLINE + followed, connection)
+            self._broker.subscribe(ONLINE + followed)
+        try:
+            self._enter_online(connection, user)
+            online = self._broker.online(user.follows) if user.follows else []
+        except RedisUnavailable as error:
+            logger.debug("signed in unannounced: %s", error)
+            return
+        if online:
+            connection.say(protocol.watchlist_events("online", online))
+
+    def enter_all_again(self) -> None:
+        """After an outage the back end may know less or more than the truth: state it anew."""
+        connections = list(self._connections.values())
+        try:
+            for connection in connections:
+                if connection.session.user is not None:
+                    self._enter_online(connection, connection.session.user)
+            channels = {
+                name
+                for connection in connections
+                for name, member in list(connection.session.subscriptions.items())
+                if member is not None
+            }
+            for channel in channels:
+                self._enter_again(channel)
+        except RedisUnavailable as error:
+            logger.debug("presence waits for the next chance: %s", error)
+
+    def _enter_again(self, channel: str) -> None:
+        members: Mapping[str, Any] = {}
+        for socket_id, member in self._present_here(channel).items():
+            members = self._broker.join(channel, socket_id, member, _NO_LIMIT)
+        frame = text_frame(protocol.subscription_succeeded(channel, members))
+        for sink in self._hub.sinks(channel):
+            sink.push(frame)
+
+    def _enter(self, connection: Resident, channel: str, member: Member) -> Mapping[str, Any]:
+        try:
+            return self._broker.join(channel, connection.socket_id, member, self._room)
+        except RedisUnavailable:
+            # Those of this process, till the link is back and everybody enters anew.
+            return {m.user_id: m.info for m in self._present_here(channel).values()}
+
+    def _enter_online(self, connection: Resident, user: SignIn) -> None:
+        member = Member(user.user_id)
+        self._broker.join(ONLINE + user.user_id, connection.socket_id, member, _NO_LIMIT)
+
+    def _present_here(self, channel: str) -> dict[str, Member]:
+        present = {}
+        for connection in list(self._connections.values()):
+            member = connection.session.subscriptions.get(channel)
+            if member is not None:
+                present[connection.socket_id] = member
+        return present
+
+    def _turn_away(self, connection: Resident, channel: str) -> None:
+        del connection.session.subscriptions[channel]
+        self._leave_hub(channel, connection.socket_id)
+        reason = f"the channel has its {self._room} members"
+        connection.say(protocol.subscription_error(channel, "LimitReached", reason, 403))
+
+    def _last_event(self, channel: str) -> bytes:
+        try:
+            return self._broker.remembered(channel) or protocol.cache_miss(channel)
+        except RedisUnavailable:
+            return protocol.cache_miss(channel)
+
+    def _leave_hub(self, channel: str, socket_id: str) -> None:
+        if self._hub.remove(channel, socket_id):
+            self._broker.unsubscribe(channel)
+
+    def _leave_presence(self, channel: str, socket_id: str, user_id: str) -> None:
+        try:
+            self._broker.leave(channel, socket_id, user_id)
+        except RedisUnavailable as error:
+            logger.debug("left %r unannounced: %s", channel, error)
+
+    def _count(self, channel: str) -> None:
+        self._broker.count(channel, self._hub.size(channel))
