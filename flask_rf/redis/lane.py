@@ -163,6 +163,8 @@ class Lane:
         self._flushing = False
         if not self._timer.active:
             self._timer.start(self._on_tick)
+        if self._link is not None and not self._sent:
+            self._link.read()  # an idle connection may have been closed by the server
         if self._link is None:
             self._dial()
             return

@@ -1,0 +1,58 @@
+"""A primary, its replica, and the Sentinel that watches them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from .processes import free_port
+from .processes import Process
+from .processes import wait_until
+from .redis import redis_binary
+from .redis import RedisProcess
+
+
+class SentinelProcesses:
+    """Named ``mymaster``; a lost primary is replaced within about a second."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("primary", "replica", "sentinel"):
+            (folder / name).mkdir()
+        self.primary = RedisProcess(folder / "primary", "--repl-diskless-sync-delay", "0")
+        self.replica = RedisProcess(
+            folder / "replica", "--replicaof", "127.0.0.1", str(self.primary.port)
+        )
+        self._start_sentinel(folder / "sentinel")
+        wait_until(lambda: self._master().get("num-slaves") == 1, 20, "the Sentinel to see both")
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
+
+    def _start_sentinel(self, folder: Path) -> None:
+        self.port = free_port()
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\n"
+            f"dir {folder}\n"
+            f"sentinel monitor mymaster 127.0.0.1 {self.primary.port} 1\n"
+            "sentinel down-after-milliseconds mymaster 500\n"
+            "sentinel failover-timeout mymaster 2000\n"
+        )
+        command = [redis_binary(), str(config), "--sentinel"]
+        self.sentinel = Process(command, folder / "sentinel.log")
+        self.client: Any = Redis(port=self.port, decode_responses=True)
+
+    def _master(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.sentinel_master("mymaster")
+        return found
+
+    def wait_for_replacement(self) -> None:
+        """Wait until the replica is the primary."""
+        wait_until(lambda: self._master()["port"] == self.replica.port, 20, "a new primary")
+        wait_until(lambda: self.replica.client.role()[0] == b"master", 20, "its promotion")
+
+    def stop(self) -> None:
+        self.client.close()
+        self.sentinel.kill()
+        self.primary.stop()
+        self.replica.stop()
