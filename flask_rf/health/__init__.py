@@ -13,6 +13,7 @@ from .. import hooks
 from ..checks import add_check
 from ..checks import Check
 from ..errors import SetupError
+from ..lifecycle import on_worker_stop
 from ..recipe import Recipe
 from ..redis.client import RedisOptions
 from ..settings import resolve
@@ -66,6 +67,7 @@ class Health(Recipe[Monitor]):
         monitor = Monitor(app, options)
         _add_routes(app, monitor, options.url_prefix)
         hooks.place(app, "health", before=monitor.before)
+        on_worker_stop(app, lambda window: monitor.drain())
         return monitor
 
     def check(

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from flask_rf import ConfigurationError
 from flask_rf import Health
 from flask_rf import hooks
+from flask_rf import lifecycle
 from flask_rf import SetupError
 from flask_rf.checks import add_check
 from flask_rf.checks import Check
@@ -356,3 +357,11 @@ def test_a_details_function_that_fails_is_logged(
     Health(app, details=lambda: 1 / 0)
     app.test_client().get("/health")
     assert caplog.records[0].levelno == logging.ERROR
+
+
+def test_rule_02_a_worker_told_to_stop_drains(app: Flask) -> None:
+    Health(app)
+    assert app.test_client().get("/health/ready").status_code == 200
+    lifecycle.stop_worker(0.0)
+    answer = app.test_client().get("/health/ready")
+    assert (answer.status_code, answer.json["status"]) == (503, "shutting_down")
