@@ -207,13 +207,14 @@ def test_rule_12_without_request_ids_the_fields_are_null(app: Flask, log: Log) -
 
 
 def test_rule_12_lines_go_to_standard_output_where_nothing_else_is_said(
-    app: Flask, capsys: pytest.CaptureFixture[str]
+    app: Flask, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     AccessLog(app)
     app.test_client().get("/orders/7", buffered=True)
     output = capsys.readouterr()
     assert json.loads(output.out)["status"] == 200
     assert output.err == ""
+    assert not caplog.records, "the root logger would write them again"
 
 
 @pytest.mark.parametrize(("written", "asked"), [(None, False), ("true", True), ("false", False)])

@@ -148,9 +148,17 @@ def test_faults_of_all_resources_are_named_where_they_stand(app: Flask) -> None:
         max_age=-1,
         resources={"/a": {"origins": "b.com"}, "/b": {"origin": A}, "/c": {"max_age": 0}},
     )
-    assert message.count("86400") == 1
+    assert message.count("86400") == message.count("-1") == 1
     assert "resources['/a']['origins'], max_age, resources['/b']['origin']=" in message
     assert "no such option; write origins" in message
+
+
+def test_an_option_of_another_type_is_one_fault(app: Flask) -> None:
+    message = refusal(app, resources={"/api": {"origins": 7}})
+    assert message == (
+        "resources['/api']['origins']=7: "
+        "write origins like https://app.example.com, or give re.compile(...)"
+    )
 
 
 @pytest.mark.parametrize(
