@@ -6,6 +6,7 @@
     python3 dev.py lint                   ruff, mypy, import-linter
     python3 dev.py docs                   build the documentation
     python3 dev.py bench [NAME ...]       run the benchmarks
+    python3 dev.py lock [--upgrade]       write constraints.txt: the versions to install
 
 Each makes what it needs in .venv first, and says so; a second run starts at once.
 """
@@ -29,6 +30,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
+from tools import environment
 from tools.environment import prepare
 from tools.environment import PYTHON
 from tools.parts import chromium
@@ -107,7 +109,7 @@ def answers(host: str, port: int) -> bool:
     return False
 
 
-# --- test, lint, docs, bench ---
+# --- test, lint, docs, bench, lock ---
 
 NO_TESTS = 5  # pytest's exit status when it has chosen none
 
@@ -168,6 +170,10 @@ def bench(options: argparse.Namespace) -> int:
     return 1 if any(statuses) else 0
 
 
+def lock(options: argparse.Namespace) -> int:
+    return environment.lock(*(["--upgrade"] if options.upgrade else []))
+
+
 # --- The command line ---
 
 
@@ -192,6 +198,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add(lint)
     add(docs)
     add(bench).add_argument("names", nargs="*", metavar="NAME")
+    add(lock).add_argument("--upgrade", action="store_true", help="to the newest versions")
     options, rest = parser.parse_known_args(arguments)
     if rest and options.run is not test:
         parser.error(f"what is {' '.join(rest)}?")

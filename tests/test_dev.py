@@ -20,41 +20,16 @@ from tools import parts
 from tools import processes
 from tools.processes import Trouble
 
-LOCK = """\
-version = 1
-
-[[package]]
-name = "flask"
-version = "3.1.3"
-source = { registry = "https://index.example/simple" }
-dependencies = [
-    { name = "click" },
-]
-
-[[package]]
-name = "flask-rf"
-version = "0.1.0"
-source = { editable = "." }
-
-[[package]]
-name = "sphinx"
-version = "8.1.3"
-source = { registry = "https://index.example/simple" }
-resolution-markers = [
-    "python_full_version == '3.10.*'",
-    "python_full_version < '3.10'",
-]
-"""
-
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of its own, with nothing in it but what an installation depends on."""
     monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "LOCK", tmp_path / "constraints.txt")
     monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(environment, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     (tmp_path / "pyproject.toml").write_text("[project]")
-    (tmp_path / "uv.lock").write_text(LOCK)
+    (tmp_path / "constraints.txt").write_text("flask==3.1.3")
     return tmp_path
 
 
@@ -198,13 +173,6 @@ def test_a_missing_chromium_names_the_remedies(path: Path, monkeypatch: pytest.M
         parts.chromium()
 
 
-def test_the_lock_becomes_constraints_that_name_no_index() -> None:
-    assert environment.locked_versions(LOCK).splitlines() == [
-        "flask==3.1.3",
-        "sphinx==8.1.3; (python_full_version == '3.10.*') or (python_full_version < '3.10')",
-    ]
-
-
 def test_a_second_run_installs_nothing(installed: list[str]) -> None:
     environment.prepare("tests")
     environment.prepare("tests")
@@ -212,7 +180,7 @@ def test_a_second_run_installs_nothing(installed: list[str]) -> None:
     assert installed == ["tests", "lint"]
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "uv.lock"])
+@pytest.mark.parametrize("file", ["pyproject.toml", "constraints.txt"])
 def test_a_changed_file_installs_again(checkout: Path, installed: list[str], file: str) -> None:
     environment.prepare("tests")
     (checkout / file).write_text("changed")

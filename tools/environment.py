@@ -6,7 +6,6 @@ import functools
 import hashlib
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from .processes import run
 from .processes import say
 from .processes import Trouble
 
+LOCK = ROOT / "constraints.txt"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # Where .venv's own Python runs this, the one behind it, which outlives a removal of .venv.
@@ -48,7 +48,7 @@ def _is_sound() -> bool:
 
 def _state() -> str:
     """What an installation depends on; with another state it is done again."""
-    files = (ROOT / "pyproject.toml", ROOT / "uv.lock")
+    files = (ROOT / "pyproject.toml", LOCK)
     parts = [str(ROOT), sys.version, *(file.read_text() for file in files)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -92,9 +92,7 @@ def _by_apt() -> bool:
 def _install(group: str) -> None:
     say(f"Installing flask-rf and its {group} dependencies into .venv.")
     _pip_install("--upgrade", "pip>=25.1")  # the first that reads dependency groups
-    constraints = VENV / "constraints.txt"
-    constraints.write_text(locked_versions((ROOT / "uv.lock").read_text()))
-    _pip_install("--constraint", constraints, "--editable", ROOT, "--group", group)
+    _pip_install("--constraint", LOCK, "--editable", ROOT, "--group", group)
 
 
 def _pip_install(*arguments: str | Path) -> None:
@@ -103,23 +101,20 @@ def _pip_install(*arguments: str | Path) -> None:
         raise Trouble("pip could not install that. Is there a network? Then run this again.")
 
 
-def locked_versions(lock: str) -> str:
-    """uv.lock as constraints for pip, which fetches from the index it is set up with."""
-    return "".join(map(_constraint, lock.split("[[package]]\n")[1:]))
+def lock(*options: str) -> int:
+    """Write the lock: the versions of all dependencies that fit together, for every Python.
 
-
-def _constraint(package: str) -> str:
-    """One package's line; a version locked for some Pythons only says for which.
-
-    Read without tomllib, which Python 3.10 lacks.
+    It stays within its versions where they still fit, and names no index: pip and uv
+    fetch from the one that they are set up with.
     """
-    if "\nsource = { registry =" not in package:
-        return ""
-    name, version = re.findall(r'^(?:name|version) = "(.+)"$', package, re.M)[:2]
-    forks = re.search(r"^resolution-markers = \[(.+?)^\]", package, re.M | re.S)
-    markers = re.findall('"(.+)"', forks[1]) if forks else []
-    condition = " or ".join(f"({marker})" for marker in markers)
-    return f"{name}=={version}; {condition}\n" if condition else f"{name}=={version}\n"
+    if not _is_sound():
+        _make()
+    _pip_install("uv>=0.9")  # without the rest, which an outdated lock would refuse
+    command = [PYTHON, "-m", "uv", "pip", "compile", "-", "--group", "dev", *options]
+    command += ["--universal", "--python-version", "3.10", "--no-python-downloads"]
+    command += ["--no-annotate", "--no-emit-package", "flask-rf", "--output-file", LOCK]
+    command += ["--custom-compile-command", "python3 dev.py lock", "--quiet"]
+    return subprocess.run(command, cwd=ROOT, input="--editable .[all]", text=True).returncode
 
 
 def apt_install(package: str) -> bool:
