@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
+from functools import lru_cache
 from typing import Any
 from typing import TypeVar
 
@@ -79,11 +80,17 @@ def exempt_endpoints(app: Flask) -> set[str]:
 
 def add_vary(response: Response, fields: Iterable[str]) -> None:
     """Merge field names into the response's one ``Vary`` line; ``*`` says it all and stays."""
-    lines = response.headers.getlist("Vary")
-    present = [name.strip() for line in lines for name in line.split(",") if name.strip()]
-    known = {name.lower() for name in present}
-    merged = present + [name for name in fields if name.lower() not in known]
-    if "*" in merged:
-        merged = ["*"]
-    if merged and (len(lines) != 1 or merged != present):
-        response.headers["Vary"] = ", ".join(merged)
+    lines = tuple(response.headers.getlist("Vary"))
+    merged = _merged((*lines, *fields))
+    if merged and lines != (merged,):
+        response.headers["Vary"] = merged
+
+
+@lru_cache(maxsize=512)  # An app sends few different lines, twice a response.
+def _merged(lines: tuple[str, ...]) -> str:
+    """One line that names each field once, as it was first written."""
+    names: dict[str, str] = {}
+    for name in ",".join(lines).split(","):
+        names.setdefault(name.strip().lower(), name.strip())
+    names.pop("", None)
+    return "*" if "*" in names else ", ".join(names.values())
