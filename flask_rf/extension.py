@@ -37,7 +37,7 @@ class RF:
     """Set up flask_rf's features on an app.
 
     Each argument takes a feature with options of your own, or None to leave it out. CORS
-    and the access log, when not mentioned, wait for ``CORS_ORIGINS`` and ``ACCESS_LOG``::
+    and the access log, when not mentioned, wait for ``CORS_ORIGINS`` and ``RF_ACCESS_LOG``::
 
         rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
 

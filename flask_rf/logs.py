@@ -41,12 +41,12 @@ _STARTED = "flask_rf.access_log.started"
 
 @dataclass(frozen=True)
 class AccessLogOptions(Options):
-    prefix: ClassVar[str] = "ACCESS_LOG_"
+    prefix: ClassVar[str] = "RF_"
 
     enabled: bool | None = setting(
         kinds.optional(kinds.boolean),
         None,
-        key="ACCESS_LOG",
+        key="RF_ACCESS_LOG",
         doc="Whether each request is logged as a line of JSON.",
     )
 
@@ -106,7 +106,7 @@ class AccessLog(Recipe[CompiledAccessLog]):
 
     @staticmethod
     def configured(app: Flask) -> bool:
-        """Whether ``ACCESS_LOG`` asks for it."""
+        """Whether ``RF_ACCESS_LOG`` asks for it."""
         return resolve(app, AccessLogOptions).enabled is True
 
     def compile(self, app: Flask) -> CompiledAccessLog:

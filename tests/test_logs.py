@@ -222,18 +222,18 @@ def test_rule_12_it_is_on_by_one_setting(
     app: Flask, monkeypatch: pytest.MonkeyPatch, written: str | None, asked: bool
 ) -> None:
     if written is not None:
-        monkeypatch.setenv("ACCESS_LOG", written)
+        monkeypatch.setenv("RF_ACCESS_LOG", written)
     assert AccessLog.configured(app) is asked
 
 
 def test_rule_12_the_setting_silences_it(app: Flask, log: Log) -> None:
-    app.config["ACCESS_LOG"] = False
+    app.config["RF_ACCESS_LOG"] = False
     AccessLog(app)
     app.test_client().get("/orders/7", buffered=True)
     assert log.entries() == []
 
 
 def test_rule_12_a_setting_that_cannot_be_meant_is_refused(app: Flask) -> None:
-    app.config["ACCESS_LOG"] = "json"
+    app.config["RF_ACCESS_LOG"] = "json"
     with pytest.raises(ConfigurationError, match="write true or false"):
         AccessLog.configured(app)
