@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from playwright.sync_api import Locator
 from playwright.sync_api import Page
 
 from tests.parts.gunicorn import Gunicorn
@@ -62,15 +63,15 @@ def enter(request: pytest.FixtureRequest, open_window: Callable[..., Page]) -> E
     return enter
 
 
-def state(window: Page):  # type: ignore[no-untyped-def]
+def state(window: Page) -> Locator:
     return window.locator("#state")
 
 
-def people(window: Page):  # type: ignore[no-untyped-def]
+def people(window: Page) -> Locator:
     return window.locator("#people li")
 
 
-def messages(window: Page):  # type: ignore[no-untyped-def]
+def messages(window: Page) -> Locator:
     return window.locator(".message .text")
 
 

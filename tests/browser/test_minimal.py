@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from playwright.sync_api import Page
+from playwright.sync_api import WebSocket
 
 from tests.parts.processes import accepts
 from tests.parts.processes import free_port
@@ -33,9 +34,11 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_a_post_shows_in_the_open_page(open_window: Callable[..., Page], url: str) -> None:
     window, frames = open_window(), list[str]()
-    window.on(
-        "websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame))
-    )
+
+    def record(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: frames.append(str(frame)))
+
+    window.on("websocket", record)
     window.goto(url)
 
     def subscribed() -> bool:

@@ -14,6 +14,13 @@ CLIENT = Path(flask_rf.__file__).parent / "broadcast" / "client" / "rf.js"
 _FAKES = Path(__file__).with_name("fakes.js")
 _SCRIPT = '<script src="/broadcasting/rf.js"></script>'
 
+PING = {"event": "pusher:ping", "data": {}}
+
+
+def subscription(channel: str, **more: str) -> dict[str, object]:
+    """The frame that asks to be let into a channel."""
+    return {"event": "pusher:subscribe", "data": {"channel": channel, "auth": "", **more}}
+
 
 class Wire:
     """The other end of the client's WebSocket; ``socket`` means the newest one."""
