@@ -2,19 +2,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from collections.abc import MutableMapping
+from weakref import WeakSet
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck
+from hypothesis import settings
 
+from flask_rf import lifecycle
 from tests.parts.redis import RedisProcess
 
-_PREFIXES = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_")
-_PREFIXES += ("REQUEST_ID_", "HEALTH_", "METRICS_", "STORAGE_", "TRUSTED_PROXIES")
+_SETTINGS = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_", "ACCESS_LOG")
+_SETTINGS += ("REQUEST_ID_", "HEALTH_", "METRICS_", "STORAGE_", "TRUSTED_PROXIES")
+_SETTINGS += ("FLASK_", "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")  # those of what runs the apps
 _PARTS = {"RF_REDIS_SERVER"}
+
+# No test is decided by how fast a busy machine is.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ordinary", _UNTIMED, max_examples=50)
+settings.register_profile("full", _UNTIMED, max_examples=500)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the minutes-long soaks too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("full" if config.getoption("--full") else "ordinary")
+    _leave_settings_out_of(os.environ)
+
+
+def _leave_settings_out_of(environment: MutableMapping[str, str]) -> None:
+    """Settings of the machine's environment must reach neither a test nor a server."""
+    for key in list(environment):
+        if key.startswith(_SETTINGS) and key not in _PARTS:
+            del environment[key]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,11 +48,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the machine's environment must not reach a test."""
-    for key in list(os.environ):
-        if key.startswith(_PREFIXES) and key not in _PARTS:
-            monkeypatch.delenv(key)
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker starts and stops every app of its process; the apps of earlier tests are none."""
+    monkeypatch.setattr(lifecycle, "_apps", WeakSet())
 
 
 @pytest.fixture
