@@ -21,6 +21,7 @@ from .recipe import Recipe
 from .request_id import current_request_id
 from .request_id import RequestID
 from .request_id import spawn
+from .settings import resolve
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Recipe[Any])
@@ -83,13 +84,20 @@ class RF:
         if "rf" in app.extensions:
             raise SetupError(
                 f"RF is already set up on the app {app.name!r}: call RF(app) once, "
-                "or RF() and then rf.init_app(app)"
+                "or RF() and then rf.init_app(app); once refused, make the app anew"
             )
-        for name, feature in self._features.items():
-            if name not in self._unmentioned or feature.configured(app):
-                feature.init_app(app)
-        _introduce(app)
+        features = [
+            feature
+            for name, feature in self._features.items()
+            if name not in self._unmentioned or feature.configured(app)
+        ]
+        # All settings before the first feature: Flask takes back no route and no function.
+        for feature in features:
+            resolve(app, feature.options, feature.given)
         app.extensions["rf"] = self
+        for feature in features:
+            feature.init_app(app)
+        _introduce(app)
 
     def spawn(self, function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thread:
         """Run ``function`` aside, under the current request's id.

@@ -103,6 +103,7 @@ class AccessLog(Recipe[CompiledAccessLog]):
 
     name = "access_log"
     options = AccessLogOptions
+    awaits = "RF_ACCESS_LOG=true"
 
     @staticmethod
     def configured(app: Flask) -> bool:

@@ -35,6 +35,8 @@ class Recipe(Generic[C]):
 
     name: ClassVar[str]
     options: ClassVar[type[Options]]
+    #: The setting without which RF leaves the feature out, where there is one.
+    awaits: ClassVar[str] = ""
 
     def __init__(self, app: Flask | None = None, **options: Any) -> None:
         check_keywords(type(self).__name__, self.options, options)
@@ -82,12 +84,19 @@ class Recipe(Generic[C]):
             app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
             if app in self._apps:
                 return app
-            raise SetupError(f"{type(self).__name__} is not set up on the app {app.name!r}")
+            raise SetupError(
+                f"{type(self).__name__} is not set up on the app {app.name!r}: {self._mend}"
+            )
         apps = list(self._apps)
         if len(apps) == 1:
             return apps[0]
-        what = "no app" if not apps else f"{len(apps)} apps"
+        if not apps:
+            raise SetupError(f"{type(self).__name__} is set up on no app: {self._mend}")
         raise SetupError(
-            f"{type(self).__name__} is set up on {what}: "
+            f"{type(self).__name__} is set up on {len(apps)} apps: "
             "use it within `with app.app_context():` of the one you mean"
         )
+
+    @property
+    def _mend(self) -> str:
+        return f"set {self.awaits}" if self.awaits else "call init_app"

@@ -145,6 +145,17 @@ def test_origins_bring_cors(
     assert response.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [("cors", "CORS_ORIGINS"), ("access_log", "RF_ACCESS_LOG=true")]
+)
+def test_a_feature_that_waits_for_a_setting_names_it(app: Flask, name: str, setting: str) -> None:
+    feature = getattr(RF(app), name)
+    with pytest.raises(SetupError, match=f"is set up on no app: set {setting}$"):
+        _ = feature.compiled
+    with app.app_context(), pytest.raises(SetupError, match=f"on the app 'shop': set {setting}$"):
+        _ = feature.compiled
+
+
 # --- What RF introduces to each other ---
 
 
@@ -219,6 +230,31 @@ def test_a_mistake_is_refused_in_one_sentence_that_names_the_mend(app: Flask, mi
         start(app)
     assert mend in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "right"),
+    [
+        ("RATE_LIMIT_DEFAULT", "5/mintue", "5/minute"),
+        ("HEALTH_PREFIX", "health check", "/health"),
+        ("BROADCAST_BAKEND", "memory", None),
+    ],
+)
+def test_a_setting_that_was_refused_can_be_mended_on_the_same_app(
+    app: Flask, key: str, wrong: str, right: str | None
+) -> None:
+    app.config[key] = wrong
+    with pytest.raises(ConfigurationError, match=f"^{key}="):
+        RF(app)
+    app.config[key] = right
+    assert RF(app).limiter.compiled
+
+
+def test_an_app_that_was_refused_halfway_is_to_be_made_anew(app: Flask) -> None:
+    app.config.update(CORS_ORIGINS="*", CORS_SUPPORTS_CREDENTIALS=True)
+    for error, message in ((ConfigurationError, "name the origins"), (SetupError, "make the app anew$")):
+        with pytest.raises(error, match=message):
+            RF(app)
 
 
 # --- What RF loads ---

@@ -55,6 +55,7 @@ class CORS(Recipe[CompiledCORS]):
 
     name = "cors"
     options = CORSOptions
+    awaits = "CORS_ORIGINS"
 
     @staticmethod
     def configured(app: Flask) -> bool:
