@@ -98,7 +98,11 @@ class Compressor:
             self._encode_stream(response, choice)
 
     def _describe(self, asked: Request, response: Response, choice: Choice) -> None:
-        """Give a HEAD or 304 the headers of the GET, without the length nobody has worked out."""
+        """Give a HEAD or 304 the headers of the GET, without the length nobody has worked out.
+
+        The coding is announced also where a GET finds that the body does not shrink: to know
+        that it would have to be encoded (RFC 9110 section 9.3.2 asks for less than that).
+        """
         coding = choice.codings[0]
         if self._is_worth(response, choice) or _names_encoded(asked, response, coding):
             mark_encoded(response, coding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -264,6 +265,15 @@ def test_rule_23_head_has_the_headers_of_get_but_perhaps_the_length(app: Flask, 
     get = dict(client.get("/", headers=BROWSER).headers)
     assert head.get("Content-Length") in (None, get["Content-Length"])
     assert {**head, "Content-Length": ""} == {**get, "Content-Length": ""}
+
+
+def test_rule_23_head_announces_a_coding_that_only_encoding_could_rule_out(app: Flask) -> None:
+    Compress(app)
+    client = serve(app, random.Random(7).randbytes(600))
+    head = client.head("/", headers=GZIP).headers
+    assert head["Content-Encoding"] == "gzip"
+    assert "Content-Length" not in head
+    assert coding_of(client.get("/", headers=GZIP)) is None
 
 
 def test_rule_23_head_of_a_stream_has_the_headers_of_get(app: Flask) -> None:
