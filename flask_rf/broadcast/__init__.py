@@ -16,6 +16,7 @@ from ..checks import Check
 from ..client_address import client_address
 from ..recipe import Recipe
 from ..settings import resolve
+from . import http_api
 from .authorization import Authorizer
 from .authorization import Denied
 from .authorization import user_id
@@ -59,7 +60,8 @@ class Broadcast(Recipe[Broadcasting]):
         lifecycle.on_worker_start(app, broadcasting.start)
         lifecycle.on_worker_stop(app, broadcasting.stop)
         app.register_blueprint(make_blueprint(broadcasting, client_address(app)))
-        hooks.exempt(app, *ENDPOINTS)
+        app.register_blueprint(http_api.make_blueprint(broadcasting))
+        hooks.exempt(app, *ENDPOINTS, *http_api.ENDPOINTS)
         return broadcasting
 
     def to(self, *channels: str) -> Audience:

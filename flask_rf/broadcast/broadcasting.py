@@ -32,7 +32,6 @@ from .fake import Fakes
 from .gate import Gate
 from .memory import MemoryBroker
 from .options import BroadcastOptions
-from .protocol import Code
 from .server import Announce
 from .server import Server
 from .signature import Signer
@@ -85,7 +84,7 @@ class Broadcasting:
     def stop(self, window: float) -> None:
         """Tell every socket of this process to come back elsewhere."""
         if self._server is not None and self._pid == os.getpid():
-            self._server.close_all(Code.RECONNECT, "this server is going away", window)
+            self._server.say_goodbye(window)
 
     def listens(self) -> bool:
         """Whether this process has sockets that other processes' events must reach."""
@@ -114,11 +113,24 @@ class Broadcasting:
         if on_error not in ("raise", "drop"):
             raise ValueError(f"on_error is raise or drop, not {on_error!r}")
         text = self._check(channels, event, data)
+        messages = [(name, self._message(name, event, text)) for name in channels]
+        self._publish(messages, event, text, skip, on_error)
+
+    def publish_text(self, channels: tuple[str, ...], event: str, text: str, skip: str) -> None:
+        """Publish what a server SDK has written, and sealed where its channel is encrypted.
+
+        :param text: the event's data as clients are to receive it.
+        :raises BroadcastError: Redis did not take it.
+        """
+        messages = [(name, protocol.encode(event, text, name)) for name in channels]
+        self._publish(messages, event, text, skip, "raise")
+
+    def _publish(
+        self, messages: list[tuple[str, bytes]], event: str, text: str, skip: str, on_error: str
+    ) -> None:
+        channels = tuple(name for name, _ in messages)
         now, request_id = time.time(), self.request_id()
-        events = [
-            (name, Envelope(self._message(name, event, text), now, skip, request_id))
-            for name in channels
-        ]
+        events = [(name, Envelope(message, now, skip, request_id)) for name, message in messages]
         fake = self.fakes.innermost
         if fake is not None:
             fake.record(channels, event, text, skip)

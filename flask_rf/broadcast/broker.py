@@ -11,6 +11,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 from typing import Protocol
 
 from .envelope import Envelope
@@ -24,6 +25,13 @@ LinkChanged = Callable[[bool], None]
 
 #: Seconds a cache channel keeps its last event.
 CACHE_TTL = 1800
+
+
+class Size(NamedTuple):
+    """How many sockets are subscribed to a channel, and how many users are on it."""
+
+    subscriptions: int
+    users: int
 
 
 class ChannelFull(Exception):
@@ -58,6 +66,9 @@ class Broker(Protocol):
     def remembered(self, channel: str) -> bytes | None:
         """A cache channel's last event, if there is one."""
 
+    def remembered_for(self, channel: str) -> int:
+        """For how many seconds more that event is kept."""
+
     def subscribe(self, channel: str) -> None:
         """Have the channel's events delivered; returns when that is certain or hopeless."""
 
@@ -69,6 +80,9 @@ class Broker(Protocol):
 
     def occupied(self, prefix: str = "") -> Mapping[str, int]:
         """The channels that have subscribers anywhere, and how many."""
+
+    def sizes(self, channels: Sequence[str]) -> list[Size]:
+        """How many are on each channel; users only on presence channels."""
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         """Enter a presence channel; announces a user's first socket to the others.

@@ -47,8 +47,12 @@ class Sent:
         self._events: list[SentEvent] = []
 
     def record(self, channels: tuple[str, ...], event: str, text: str, skip: str) -> None:
-        """:param text: the event's data, JSON already."""
-        self._events.append(SentEvent(event, channels, self._json.loads(text), skip))
+        """:param text: the event's data: JSON, or what a server SDK sent instead."""
+        try:
+            data = self._json.loads(text)
+        except ValueError:
+            data = text
+        self._events.append(SentEvent(event, channels, data, skip))
 
     @property
     def events(self) -> tuple[SentEvent, ...]:

@@ -15,6 +15,7 @@ from .broker import CACHE_TTL
 from .broker import ChannelFull
 from .broker import Deliver
 from .broker import LinkChanged
+from .broker import Size
 from .channel import ONLINE
 from .channel import tells_its_size
 from .envelope import Envelope
@@ -69,6 +70,10 @@ class MemoryBroker:
         deadline, payload = self._last.get(channel, (0.0, b""))
         return payload if deadline > time.monotonic() else None
 
+    def remembered_for(self, channel: str) -> int:
+        deadline, _ = self._last.get(channel, (0.0, b""))
+        return max(0, round(deadline - time.monotonic()))
+
     def subscribe(self, channel: str) -> None:
         pass
 
@@ -87,6 +92,9 @@ class MemoryBroker:
     def occupied(self, prefix: str = "") -> Mapping[str, int]:
         with self._wake:
             return {name: n for name, n in self._counts.items() if name.startswith(prefix)}
+
+    def sizes(self, channels: Sequence[str]) -> list[Size]:
+        return [Size(self._counts.get(name, 0), len(self.users(name))) for name in channels]
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         with self._wake:

@@ -17,6 +17,8 @@ from typing import Any
 from .channel import ONLINE
 
 VERSIONS = range(5, 8)
+#: What the message about a member's leave begins with.
+MEMBER_REMOVED = b'{"event":"pusher_internal:member_removed"'
 MAX_EVENT = 200
 
 _SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
@@ -100,7 +102,8 @@ def encode(event: str, data: str, channel: str | None = None, **extra: Any) -> b
     if channel is not None:
         message["channel"] = channel
     message["data"] = data
-    return compact({**message, **extra}).encode("utf-8", "surrogatepass")
+    # Half a surrogate pair has no UTF-8: browsers would close over it (RFC 6455, 8.1).
+    return compact({**message, **extra}).encode("utf-8", "replace")
 
 
 def connection_established(socket_id: str, activity_timeout: int) -> bytes:

@@ -26,6 +26,7 @@ from .broker import CACHE_TTL
 from .broker import ChannelFull
 from .broker import Deliver
 from .broker import LinkChanged
+from .broker import Size
 from .channel import ONLINE
 from .envelope import Envelope
 from .envelope import pack
@@ -109,6 +110,10 @@ class RedisBroker:
             payload: Any = self._server.client.get(self._last + channel)
             return payload if payload is None else bytes(payload)
 
+    def remembered_for(self, channel: str) -> int:
+        with _naming("remembering an event"):
+            return max(0, self._server.client.ttl(self._last + channel))
+
     def subscribe(self, channel: str) -> None:
         if self._listener is not None:
             self._listener.subscribe(channel)
@@ -126,6 +131,15 @@ class RedisBroker:
             totals: Any = self._server.client.hgetall(f"{self._keys}:subscribers")
         names = {name.decode(): int(total) for name, total in totals.items()}
         return {name: total for name, total in names.items() if name.startswith(prefix)}
+
+    def sizes(self, channels: Sequence[str]) -> list[Size]:
+        with _naming("listing channels"):
+            pipeline: Any = self._server.client.pipeline(transaction=False)
+            for channel in channels:
+                pipeline.hget(f"{self._keys}:subscribers", channel)
+                pipeline.hlen(self._presence_keys(channel)[1])
+            answers = iter(pipeline.execute())
+        return [Size(int(total or 0), users) for total, users in zip(answers, answers, strict=True)]
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         payload = protocol.presence_change(channel, member.user_id, member.info, joined=True)
