@@ -120,6 +120,10 @@ class Residence:
         except RedisUnavailable as error:
             logger.debug("presence waits for the next chance: %s", error)
 
+    def is_here(self, channel: str, user_id: str) -> bool:
+        """Whether a user has a socket of this process on a presence channel."""
+        return any(member.user_id == user_id for member in self._present_here(channel).values())
+
     def _enter_again(self, channel: str) -> None:
         members: Mapping[str, Any] = {}
         for socket_id, member in self._present_here(channel).items():
@@ -141,10 +145,11 @@ class Residence:
 
     def _present_here(self, channel: str) -> dict[str, Member]:
         present = {}
-        for connection in list(self._connections.values()):
-            member = connection.session.subscriptions.get(channel)
+        for sink in self._hub.sinks(channel):
+            connection = self._connections.get(sink.socket_id)
+            member = connection.session.subscriptions.get(channel) if connection else None
             if member is not None:
-                present[connection.socket_id] = member
+                present[sink.socket_id] = member
         return present
 
     def _turn_away(self, connection: Resident, channel: str) -> None:

@@ -38,6 +38,7 @@ logger = logging.getLogger("flask_rf.broadcast")
 _SWEEP = 1.0  # seconds between two looks at who is idle or still closing
 _PONG_WITHIN = 30.0  # seconds, as the protocol recommends
 _SPREAD = 0.01  # seconds between two closes of a drain, if there is time for it
+_PATIENCE = 1.0  # seconds a stopping process waits for clients to take their leave
 _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 
 
@@ -173,6 +174,18 @@ class Server:
             self.close(connection, code, reason)
             time.sleep(pause)
 
+    def say_goodbye(self, window: float) -> None:
+        """Tell every socket to come back elsewhere, and wait a moment for the slow ones.
+
+        :param window: seconds over which the closes are spread.
+        """
+        self.close_all(Code.RECONNECT, "this server is going away", window)
+        deadline = time.monotonic() + _PATIENCE
+        while self.connections and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for connection in list(self.connections.values()):
+            connection.outbox.abort()
+
     def terminate(self, user_id: str) -> None:
         """Close every socket of a signed-in user, on whichever server.
 
@@ -216,12 +229,18 @@ class Server:
             connection.say(protocol.error(Code.CLIENT_EVENT_REFUSED, reason))
 
     def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        orders = [envelope for channel, envelope in burst if channel == CONTROL]
-        if orders:
-            burst = [event for event in burst if event[0] != CONTROL]
-            for order in orders:
-                self._obey(json.loads(order.payload))
-        self.hub.deliver(burst)
+        self.hub.deliver([event for event in burst if not self._withhold(*event)])
+
+    def _withhold(self, channel: str, envelope: Envelope) -> bool:
+        """Whether an event is for this server, or would tell its clients what is not so."""
+        if channel == CONTROL:
+            self._obey(json.loads(envelope.payload))
+            return True
+        # After a reload, word of the old socket's leave can arrive behind the new one's list.
+        if envelope.payload.startswith(protocol.MEMBER_REMOVED):
+            user_id = json.loads(json.loads(envelope.payload)["data"])["user_id"]
+            return self._residence.is_here(channel, user_id)
+        return False
 
     def _obey(self, order: dict[str, str]) -> None:
         for connection in list(self.connections.values()):

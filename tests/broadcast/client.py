@@ -19,9 +19,16 @@ class Socket:
 
     opened: ClassVar[list[Socket]] = []
 
-    def __init__(self, port: int, path: str = "/app/flask-rf?protocol=7", **options: Any) -> None:
+    def __init__(
+        self,
+        port: int,
+        path: str = "/app/flask-rf?protocol=7",
+        scheme: str = "ws",
+        **options: Any,
+    ) -> None:
         self.port = port
-        self._ws = websocket.create_connection(f"ws://127.0.0.1:{port}{path}", timeout=5, **options)
+        url = f"{scheme}://127.0.0.1:{port}{path}"
+        self._ws = websocket.create_connection(url, timeout=10, **options)
         self.opened.append(self)
         self.greeting = self.receive()
         data = self.greeting.get("data")
@@ -47,6 +54,10 @@ class Socket:
             message = self.receive()
             if message["event"] == event:
                 return message
+
+    def leave(self, code: int) -> None:
+        """Send a close frame."""
+        self._ws.send_close(code)
 
     def closed(self) -> int:
         """The code of the close frame that comes next, messages before it passed over."""

@@ -23,6 +23,11 @@ def test_data_from_the_server_is_a_json_string() -> None:
     assert json.loads(message["data"]) == {"socket_id": "1.2", "activity_timeout": 120}
 
 
+def test_a_leave_is_known_by_its_beginning() -> None:
+    assert protocol.member_removed("presence-a", "7").startswith(protocol.MEMBER_REMOVED)
+    assert not protocol.member_added("presence-a", "7", None).startswith(protocol.MEMBER_REMOVED)
+
+
 def test_an_empty_presence_hash_is_an_object() -> None:
     message = json.loads(protocol.subscription_succeeded("presence-a", {}))
     assert json.loads(message["data"]) == {"presence": {"ids": [], "hash": {}, "count": 0}}

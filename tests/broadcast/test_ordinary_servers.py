@@ -1,0 +1,76 @@
+"""Sockets that cannot leave their server: behind TLS, and in a thread each."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.broadcast.client import Socket
+from tests.parts.gunicorn import Gunicorn
+
+pytestmark = pytest.mark.servers
+
+BIG = "x" * 90_000
+
+
+@pytest.fixture(params=["tls", "threads"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gunicorn]:
+    options = ["--worker-class", "gthread", "--threads", "20"]
+    scheme = "http"
+    if request.param == "tls":
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        pem = tmp_path / "server.pem"
+        certificate.private_key_and_cert_chain_pem.write_to_path(pem)
+        options, scheme = ["--certfile", str(pem), "--keyfile", str(pem)], "https"
+    running = Gunicorn("tests.apps.events:app", tmp_path, *options)
+    running.url = f"{scheme}://127.0.0.1:{running.port}"
+    yield running
+    running.stop()
+
+
+def connect(server: Gunicorn) -> Socket:
+    if server.url.startswith("http:"):
+        return Socket(server.port)
+    return Socket(server.port, scheme="wss", sslopt={"cert_reqs": ssl.CERT_NONE})
+
+
+def test_events_arrive_whole_and_in_order(server: Gunicorn) -> None:
+    crowd = [connect(server) for _ in range(3)]
+    for each in crowd:
+        assert each.subscribe("chat")["event"].endswith("succeeded")
+    for number in range(20):
+        publish(server, f'[{number},"{BIG}"]')
+    for each in crowd:
+        assert [each.receive()["data"] for _ in range(20)] == [[n, BIG] for n in range(20)]
+
+
+def test_a_client_that_leaves_is_answered_and_forgotten(server: Gunicorn) -> None:
+    leaving, staying = connect(server), connect(server)
+    leaving.subscribe("chat"), staying.subscribe("chat")
+    leaving.leave(1001)
+    assert leaving.closed() == 1001
+    publish(server, '"still here"')
+    assert staying.receive()["data"] == "still here"
+
+
+def test_on_sigterm_clients_are_told_to_come_back(server: Gunicorn) -> None:
+    client = connect(server)
+    server.process.signal(signal.SIGTERM)
+    assert client.closed() == 4200
+    client.cut()
+    assert server.stop() == 0
+
+
+def publish(server: Gunicorn, body: str) -> None:
+    url = f"{server.url}/send/chat"
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(request, timeout=10, context=unverified) as response:
+        assert response.status == 204
