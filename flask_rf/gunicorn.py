@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
-from threading import Thread
 from typing import Any
 from typing import NoReturn
 
@@ -35,8 +35,15 @@ _CANNOT_BOOT = 4
 _first = multiprocessing.get_context("fork").Lock()
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker end while it starts; with gunicorn's handler it would miss the signal."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def post_worker_init(worker: Any) -> None:
     """Stop the boot over a mistake, and get ready for the end."""
+    from threading import Thread  # gevent's by now: only that one's join hears of its end
+
     from .errors import RFError
     from .lifecycle import start_worker
 

@@ -155,6 +155,47 @@ def test_a_worker_replaced_after_max_requests_says_goodbye_as_well(
         assert server.get("/")[0] == 200
 
 
+WATCHED = """
+from flask_rf.gunicorn import *
+from flask_rf import gunicorn
+
+
+def worker_exit(server, worker):
+    gunicorn.worker_exit(server, worker)
+    print("waited in vain" if worker.rf_drain.is_alive() else "waited for the goodbyes")
+"""
+
+
+@pytest.mark.parametrize("worker", [["gevent"], ["gthread", "--threads", "9"]], ids=lambda w: w[0])
+def test_a_worker_ends_as_soon_as_its_goodbyes_are_said(tmp_path: Path, worker: list[str]) -> None:
+    config = tmp_path / "watched.py"
+    config.write_text(WATCHED)
+    with gunicorn(tmp_path, "-c", str(config), "--worker-class", *worker) as server:
+        assert server.get("/")[0] == 200
+        assert server.stop() == 0
+        assert "waited for the goodbyes" in server.output()
+
+
+SLOW_TO_START = """
+from flask_rf.gunicorn import *
+from flask_rf import gunicorn
+
+
+def post_fork(server, worker):
+    gunicorn.post_fork(server, worker)
+    print("starting", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_does(tmp_path: Path) -> None:
+    config = tmp_path / "slow.py"
+    config.write_text(SLOW_TO_START)
+    with gunicorn(tmp_path, "-c", str(config), "--graceful-timeout", "600") as server:
+        wait_until(lambda: "starting" in server.output())
+        assert server.process.stop(timeout=60) == 0
+
+
 def test_an_app_without_broadcasting_is_served_alike(tmp_path: Path) -> None:
     app = tmp_path / "plain_app.py"
     app.write_text("from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'ok')\n")
