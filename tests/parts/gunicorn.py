@@ -11,7 +11,6 @@ from typing import Any
 from .processes import accepts
 from .processes import free_port
 from .processes import Process
-from .processes import wait_until
 
 
 class Gunicorn:
@@ -26,12 +25,7 @@ class Gunicorn:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
         command += ["--bind", f"127.0.0.1:{self.port}", *options, app]
         self.process = Process(command, folder / f"gunicorn-{self.port}.log", env)
-        wait_until(self._up, 20, f"gunicorn on port {self.port}")
-
-    def _up(self) -> bool:
-        if not self.process.alive:
-            raise AssertionError(f"gunicorn ended:\n{self.output()}")
-        return accepts(self.port)
+        self.process.await_start(lambda: accepts(self.port))
 
     def output(self) -> str:
         return self.process.output()

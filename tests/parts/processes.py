@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import ExitStack
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +57,14 @@ class Process:
                 start_new_session=True,
             )
         self.pid = self._popen.pid
+
+    def await_start(self, is_up: Callable[[], object], timeout: float = 30.0) -> None:
+        """Wait until ``is_up``; a server that is not is gone before its test hears of it."""
+        with ExitStack() as failed:
+            failed.callback(self.kill)
+            wait_until(lambda: is_up() or not self.alive, timeout, f"the start of {self.log.stem}")
+            assert self.alive, f"{self.log.stem} ended:\n{self.output()}"
+            failed.pop_all()
 
     @property
     def alive(self) -> bool:

@@ -12,7 +12,6 @@ from redis.exceptions import ConnectionError
 
 from .processes import free_port
 from .processes import Process
-from .processes import wait_until
 
 
 def redis_binary() -> str:
@@ -39,8 +38,8 @@ class RedisProcess:
         command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
         self.process = Process([*command, *self._options], self.folder / "redis.log")
-        self.client = Redis(port=self.port)
-        wait_until(self._answers, what=f"Redis on port {self.port}")
+        self.client = Redis("127.0.0.1", self.port)
+        self.process.await_start(self._answers)
 
     def _answers(self) -> bool:
         try:

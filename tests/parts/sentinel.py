@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,16 @@ class SentinelProcesses:
     def __init__(self, folder: Path) -> None:
         for name in ("primary", "replica", "sentinel"):
             (folder / name).mkdir()
-        self.primary = RedisProcess(folder / "primary", "--repl-diskless-sync-delay", "0")
-        self.replica = RedisProcess(
-            folder / "replica", "--replicaof", "127.0.0.1", str(self.primary.port)
-        )
-        self._start_sentinel(folder / "sentinel")
-        wait_until(lambda: self._master().get("num-slaves") == 1, 20, "the Sentinel to see both")
+        with ExitStack() as started:
+            self.primary = RedisProcess(folder / "primary", "--repl-diskless-sync-delay", "0")
+            started.callback(self.primary.stop)
+            of_primary = ("--replicaof", "127.0.0.1", str(self.primary.port))
+            self.replica = RedisProcess(folder / "replica", *of_primary)
+            started.callback(self.replica.stop)
+            self._start_sentinel(folder / "sentinel")
+            started.callback(self._stop_sentinel)
+            wait_until(lambda: self._master().get("num-slaves") == 1, 20, "both to be seen")
+            self._started = started.pop_all()
         self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
 
     def _start_sentinel(self, folder: Path) -> None:
@@ -40,7 +45,7 @@ class SentinelProcesses:
         )
         command = [redis_binary(), str(config), "--sentinel"]
         self.sentinel = Process(command, folder / "sentinel.log")
-        self.client: Any = Redis(port=self.port, decode_responses=True)
+        self.client: Any = Redis("127.0.0.1", self.port, decode_responses=True)
 
     def _master(self) -> dict[str, Any]:
         found: dict[str, Any] = self.client.sentinel_master("mymaster")
@@ -51,8 +56,9 @@ class SentinelProcesses:
         wait_until(lambda: self._master()["port"] == self.replica.port, 20, "a new primary")
         wait_until(lambda: self.replica.client.role()[0] == b"master", 20, "its promotion")
 
-    def stop(self) -> None:
+    def _stop_sentinel(self) -> None:
         self.client.close()
         self.sentinel.kill()
-        self.primary.stop()
-        self.replica.stop()
+
+    def stop(self) -> None:
+        self._started.close()

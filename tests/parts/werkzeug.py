@@ -8,7 +8,6 @@ from pathlib import Path
 from .processes import accepts
 from .processes import free_port
 from .processes import Process
-from .processes import wait_until
 
 
 class Werkzeug:
@@ -18,7 +17,7 @@ class Werkzeug:
         self.port = free_port()
         command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", str(self.port)]
         self.process = Process(command, folder / f"werkzeug-{self.port}.log", env)
-        wait_until(lambda: accepts(self.port), 20, f"flask run on port {self.port}")
+        self.process.await_start(lambda: accepts(self.port))
 
     def output(self) -> str:
         return self.process.output()

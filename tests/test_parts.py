@@ -1,0 +1,27 @@
+"""The parts the tests stand on: they leave nothing behind when they fail."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts.processes import Process
+
+pytestmark = pytest.mark.servers
+
+
+def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
+    program = "import time; time.sleep(600)"
+    process = Process([sys.executable, "-c", program], tmp_path / "mute.log")
+    with pytest.raises(AssertionError, match="the start of mute"):
+        process.await_start(lambda: False, timeout=0.1)
+    assert not process.alive
+
+
+def test_a_server_that_ends_shows_its_log(tmp_path: Path) -> None:
+    program = "raise SystemExit('no such setting')"
+    process = Process([sys.executable, "-c", program], tmp_path / "brief.log")
+    with pytest.raises(AssertionError, match="brief ended:\nno such setting"):
+        process.await_start(lambda: False)
