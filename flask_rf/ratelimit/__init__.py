@@ -35,6 +35,7 @@ from .standalone import MemoryRateLimiter
 from .standalone import RateLimitResult
 from .standalone import RedisRateLimiter
 from .stores import make_store
+from .wsgi import HeaderWriter
 
 __all__ = [
     "Decision",
@@ -95,13 +96,9 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         self._declarations.apps.add(app)
         on_worker_start(app, compiled.start_worker)
         if options.enabled:
-            hooks.place(
-                app,
-                "limiter",
-                before=compiled.before,
-                after=compiled.after,
-                teardown=compiled.teardown,
-            )
+            hooks.place(app, "limiter", before=compiled.before, teardown=compiled.teardown)
+            writer = HeaderWriter(app.wsgi_app, store, options.headers)
+            app.wsgi_app = writer  # type: ignore[method-assign]
         return compiled
 
     def limit(

@@ -18,54 +18,56 @@ class Admission:
     """What was decided about a request.
 
     :param store: takes the refunds.
+    :ivar owes: decisions whose quota may have to be given back.
     :ivar denied: the decision that refused it.
     :ivar response: the answer, once there is one.
     """
 
-    __slots__ = ("_conditional", "_leases", "_store", "decisions", "denied", "response")
+    __slots__ = ("_store", "decisions", "denied", "owes", "response")
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._conditional: list[Decision] = []
-        self._leases: list[Decision] = []
+        self.owes: list[Decision] = []
         self.decisions: list[Decision] = []
         self.denied: Decision | None = None
         self.response: Response | None = None
 
-    def add(self, decisions: Sequence[Decision], denied: Decision | None) -> None:
+    def add(self, decisions: Sequence[Decision], denied: Decision | None) -> bool:
         """Remember decisions made together.
 
         :param denied: the one that refused the request; then no quota was taken.
+        :return: whether this is the first quota that may have to be given back.
         """
         self.decisions += decisions
+        self.denied = self.denied or denied
         if denied is not None:
-            self.denied = denied
-            return
-        for decision in decisions:
-            if decision.limit.lease and decision.verdict.allowed:
-                self._leases.append(decision)
-            elif decision.limit.deduct_when and decision.verdict.allowed:
-                self._conditional.append(decision)
+            return False
+        owed = [d for d in decisions if d.claim.policy.returns and d.verdict.allowed]
+        first = bool(owed) and not self.owes
+        self.owes += owed
+        return first
 
-    def answered(self, response: Response) -> None:
+    def answered(self, response: Response) -> Response:
         """Note the response. Leases of one that streams last until it is closed."""
-        if self._leases and response is not self.response and response.is_streamed:
-            response.call_on_close(self._release)
+        if response.is_streamed:
+            response.call_on_close(self._end_leases)
         self.response = response
+        return response
 
     def settle(self) -> None:
         """Give back, once, the quota of limits whose ``deduct_when`` says no, and end leases.
 
         Where no response was made nobody can be asked, and the quota stays taken.
         """
-        conditional, self._conditional = self._conditional, []
+        conditional = [decision for decision in self.owes if not decision.limit.lease]
+        self.owes = [decision for decision in self.owes if decision.limit.lease]
         if self.response is not None:
             self._refund([d for d in conditional if not _counts(d, self.response)])
         if self.response is None or not self.response.is_streamed:
-            self._release()
+            self._end_leases()
 
-    def _release(self) -> None:
-        leases, self._leases = self._leases, []
+    def _end_leases(self) -> None:
+        leases, self.owes = self.owes, []
         self._refund(leases)
 
     def _refund(self, decisions: Sequence[Decision]) -> None:

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import Any
 
 from flask import abort
+from flask import after_this_request
 from flask import Flask
 from flask import Request
 from flask import request as current_request
-from flask import Response
 
 from ..hooks import exempt_endpoints
 from .admission import Admission
@@ -35,13 +35,11 @@ from .plan import PREFLIGHT
 from .responses import Decision
 from .responses import quota_headers
 from .responses import RateLimitExceeded
-from .responses import retry_after_seconds
 from .store import Claim
 from .store import Store
+from .wsgi import ADMISSION
 
 logger = logging.getLogger("flask_rf")
-
-_ADMISSION = "flask_rf.ratelimit"
 
 
 class CompiledLimiter:
@@ -81,32 +79,22 @@ class CompiledLimiter:
     def before(self) -> Any:
         request = current_request._get_current_object()  # type: ignore[attr-defined]
         entry = self._entry(request)
-        if not entry or any(call(skips, request) for skips in self._declarations.filters):
+        filters = self._declarations.filters
+        if not entry or (filters and any(call(skips, request) for skips in filters)):
             return None
         return self.admit(request, entry)
 
-    def after(self, response: Response) -> Response:
-        admission = self.admission
-        if admission is None or not admission.decisions:
-            return response
-        admission.answered(response)
-        if self.options.headers:
-            headers = response.headers
-            for name, value in quota_headers(admission.decisions).items():
-                headers[name] = value
-        if admission.denied is not None:
-            response.headers["Retry-After"] = str(retry_after_seconds(admission.denied))
-        return response
-
     def teardown(self, error: BaseException | None) -> None:
         admission = self.admission
-        if admission is not None:
+        if admission is not None and admission.owes:
             admission.settle()
 
     @property
     def admission(self) -> Admission | None:
         """What was decided about the current request so far."""
-        return current_request.environ.get(_ADMISSION)
+        request = current_request._get_current_object()  # type: ignore[attr-defined]
+        found: Admission | None = request.environ.get(ADMISSION)
+        return found
 
     def admit(self, request: Request, entry: Entry) -> Any:
         """Meet all of ``entry`` together; returns None, or the response of a breach.
@@ -116,28 +104,29 @@ class CompiledLimiter:
         claims = self._claims(request, entry)
         if not claims:
             return None
-        decisions = self.decide(claims)
-        denying = [decision for decision in decisions if decision.denies]
+        decisions, denying = self.decide(claims)
         refusal = RateLimitExceeded(denying) if denying else None
-        admission = request.environ.get(_ADMISSION)
+        admission = request.environ.get(ADMISSION)
         if admission is None:
-            admission = request.environ[_ADMISSION] = Admission(self.store)
-        admission.add(decisions, refusal.decision if refusal else None)
+            admission = request.environ[ADMISSION] = Admission(self.store)
+        if admission.add(decisions, refusal.decision if refusal else None):
+            after_this_request(admission.answered)
         return self._refuse(request, refusal) if refusal else None
 
-    def decide(self, claims: Sequence[Claim]) -> list[Decision]:
+    def decide(self, claims: Sequence[Claim]) -> tuple[list[Decision], list[Decision]]:
         """Meet the claims together and tell whoever listens.
 
-        Where one is known to be denied still, only the decisions known are returned.
+        :return: all decisions, and those that deny. Where claims are known to be denied still,
+            the others are not asked about.
         """
         decisions = self._denials.find(claims)
         if not decisions:
             decisions = list(map(Decision, claims, self.store.take(claims)))
-        denied = any(decision.denies for decision in decisions)
-        if denied:
-            self._denials.remember(decisions)
-        announce(self.app, decisions, admitted=not denied)
-        return decisions
+        denying = [decision for decision in decisions if decision.breached and decision.denies]
+        if denying:
+            self._denials.remember(denying)
+        announce(self.app, decisions, admitted=not denying)
+        return decisions, denying
 
     def clear(self, keys: Sequence[str]) -> bool:
         """Forget counts; returns whether every process forgets them."""
@@ -180,8 +169,9 @@ class CompiledLimiter:
 
     def _entry(self, request: Request) -> Entry:
         plan = self._plan or self.compile_plan()
-        endpoint = request.endpoint
-        method = PREFLIGHT if _is_preflight(request) else request.method
+        endpoint, method = request.endpoint, request.method
+        if method == "OPTIONS" and _is_preflight(request):
+            method = PREFLIGHT
         if endpoint is None:
             return () if method == PREFLIGHT else plan.unrouted
         entry = plan.entries.get((endpoint, method))
@@ -205,7 +195,7 @@ class CompiledLimiter:
         on_breach = decision.limit.on_breach or self.options.on_breach
         response = on_breach(decision) if on_breach else None
         if response is None and decision.limit.respond is not None:
-            response = decision.limit.respond(request, quota_headers(refusal.decisions))
+            response = decision.limit.respond(request, dict(quota_headers(refusal.decisions)))
         if response is None:
             raise refusal
         return response
@@ -220,12 +210,8 @@ def _policies(request: Request, entry: Entry) -> Iterable[Policy]:
 
 
 def _is_preflight(request: Request) -> bool:
-    environ = request.environ
-    return (
-        request.method == "OPTIONS"
-        and "HTTP_ORIGIN" in environ
-        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-    )
+    asks = ("HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    return all(header in request.environ for header in asks)
 
 
 def _app_wide(options: LimiterOptions) -> tuple[Declared, ...]:

@@ -77,9 +77,8 @@ class Denials:
 
 def _is_certain(decision: Decision) -> bool:
     """Whether nothing but time changes it: no refund, no lease that ends, no other store."""
-    limit, store = decision.limit, decision.verdict.held_by
-    given_back = limit.deduct_when is not None or limit.lease
-    return decision.denies and not given_back and store is not None and store.shared
+    policy, store = decision.claim.policy, decision.verdict.held_by
+    return decision.denies and not policy.returns and store is not None and store.shared
 
 
 def _aged(denial: _Denial, now: int, claim: Claim) -> Decision:

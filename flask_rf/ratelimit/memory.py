@@ -38,19 +38,14 @@ class MemoryStore:
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
         with self._lock:
             now = self._clock() // 1000
-            states = [self._state(claim) for claim in claims]
-            waits = [
-                state.wait(now, policy, cost)
-                for state, (policy, _, cost, _) in zip(states, claims, strict=True)
-            ]
-            denied = any(
-                wait and not claim.policy.limit.shadow
-                for wait, claim in zip(waits, claims, strict=True)
-            )
-            return [
-                self._settle(now, state, claim, wait, denied)
-                for state, claim, wait in zip(states, claims, waits, strict=True)
-            ]
+            denied, found = False, []
+            for claim in claims:
+                policy, key, cost, _ = claim
+                state = self._states.get(key) or STATES[policy.strategy]()
+                wait = state.wait(now, policy, cost)
+                denied = denied or (wait > 0 and not policy.limit.shadow)
+                found.append((claim, state, wait))
+            return [self._settle(now, claim, state, wait, denied) for claim, state, wait in found]
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         with self._lock:
@@ -73,27 +68,23 @@ class MemoryStore:
             alive = [key for key, expiry in self._expiry.items() if expiry > now]
         return [k for k in alive if k.startswith(f"{namespace}:") and k.endswith(ending)]
 
-    def _state(self, claim: Claim) -> State:
-        return self._states.get(claim.key) or STATES[claim.policy.strategy]()
-
-    def _settle(self, now: int, state: State, claim: Claim, wait: int, denied: bool) -> Verdict:
+    def _settle(self, now: int, claim: Claim, state: State, wait: int, denied: bool) -> Verdict:
         policy, key, cost, _ = claim
         if cost and not wait and not denied:
             state.add(now, policy, cost)
-            self._keep(now, key, state, state.expires(policy))
+            if key in self._states:
+                self._states.move_to_end(key)
+            else:
+                self._states[key] = state
+                self._forget(now)
+            self._expiry[key] = state.expires(policy)
         remaining, reset, mark = state.left(now, policy)
         return Verdict(not wait, remaining, reset, wait, mark, self)
 
-    def _keep(self, now: int, key: str, state: State, expiry: int) -> None:
-        self._states[key] = state
-        self._states.move_to_end(key)
-        self._expiry[key] = expiry
-        self._forget(now)
-
     def _forget(self, now: int) -> None:
-        # Two a hit keep up with any flood of keys, and no hit pays for a sweep of them all.
+        # Two for each new key keep up with any flood, and nobody pays for a sweep of them all.
         for _ in range(2):
             oldest = next(iter(self._states))
-            if self._expiry[oldest] > now and len(self._states) <= self._capacity:
+            if self._expiry.get(oldest, now + 1) > now and len(self._states) <= self._capacity:
                 return
             del self._states[oldest], self._expiry[oldest]

@@ -49,6 +49,7 @@ class Policy:
     :param name: in headers and problem details.
     :param header: its item of ``RateLimit-Policy``.
     :param terms: what the scripts are told of it.
+    :param returns: what a request took may be given back.
     """
 
     limit: Limit
@@ -61,6 +62,7 @@ class Policy:
     window: int = field(init=False)
     header: str = field(init=False)
     terms: tuple[str, int, int] = field(init=False)
+    returns: bool = field(init=False)
 
     def __post_init__(self) -> None:
         rate = self.limit.rate
@@ -70,6 +72,7 @@ class Policy:
             "count": rate.count,
             "window": window,
             "header": f'"{self.name}";q={rate.count}{period}',
+            "returns": self.limit.lease or self.limit.deduct_when is not None,
             "terms": (LETTERS[self.strategy], rate.count, window),
         }
         for name, value in values.items():

@@ -137,7 +137,7 @@ def nearest_of(decisions: Sequence[Decision]) -> Decision:
     return nearest
 
 
-def quota_headers(decisions: Sequence[Decision]) -> dict[str, str]:
+def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
     """The headers that tell what is left."""
     policies, quotas = [], []
     nearest = nearest_of(decisions)
@@ -146,13 +146,13 @@ def quota_headers(decisions: Sequence[Decision]) -> dict[str, str]:
         policies.append(policy.header)
         reset = "" if policy.limit.lease else f";t={-(-verdict.reset // 1_000_000)}"
         quotas.append(f'"{policy.name}";r={verdict.remaining}{reset}')
-    return {
-        "RateLimit-Policy": ", ".join(policies),
-        "RateLimit": ", ".join(quotas),
-        "X-RateLimit-Limit": str(nearest.claim.policy.count),
-        "X-RateLimit-Remaining": str(nearest.verdict.remaining),
-        "X-RateLimit-Reset": str(nearest.reset_at),
-    }
+    return [
+        ("RateLimit-Policy", ", ".join(policies)),
+        ("RateLimit", ", ".join(quotas)),
+        ("X-RateLimit-Limit", str(nearest.claim.policy.count)),
+        ("X-RateLimit-Remaining", str(nearest.verdict.remaining)),
+        ("X-RateLimit-Reset", str(nearest.reset_at)),
+    ]
 
 
 def retry_after_seconds(decision: Decision) -> int:

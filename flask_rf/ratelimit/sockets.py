@@ -65,7 +65,8 @@ class MessageGate:
 
     def allows(self) -> bool:
         """Count a message; false if it is one too many."""
-        return not any(decision.denies for decision in self._compiled.decide(self._claims))
+        _, denying = self._compiled.decide(self._claims)
+        return not denying
 
 
 class LimitedSocket:

@@ -8,6 +8,7 @@ by which ``refund`` knows what to take from; ``expires``, when it says nothing a
 from __future__ import annotations
 
 from collections import deque
+from itertools import repeat
 from typing import Protocol
 
 from .plan import Policy
@@ -43,7 +44,7 @@ class SlidingWindow:
         return hits[excess - 1] + window - now if excess <= len(hits) else window
 
     def add(self, now: int, policy: Policy, cost: int) -> None:
-        self.hits.extend([now] * cost)
+        self.hits.extend(repeat(now, cost))
 
     def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
         hits = self.hits
