@@ -10,9 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 import time
-import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -138,14 +136,14 @@ class CompiledRequestID:
         return self.identity_of(environ).request_id
 
     def after(self, response: Response) -> Response:
-        response.headers[self.header] = self.id_of(request.environ)
+        response.headers[self.header] = self.id_of(hooks.current_request().environ)
         return response
 
     def _settle(self, environ: Environ) -> Identity:
         if not self._trusted(environ):
             return Identity(new_id())
-        inbound = environ.get(self._environ_header, "")
-        request_id = inbound if self._acceptable(inbound) else new_id()
+        inbound = environ.get(self._environ_header)
+        request_id = inbound if inbound and self._acceptable(inbound) else new_id()
         trace = parse(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
         return Identity(request_id, trace)
 
@@ -259,18 +257,14 @@ def spawn(function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thre
     return thread
 
 
-if sys.version_info >= (3, 14):
-    _uuid7 = uuid.uuid7
-else:
-
-    def _uuid7() -> uuid.UUID:
-        milliseconds = time.time_ns() // 1_000_000
-        random = int.from_bytes(os.urandom(10), "big")
-        version, variant = 0b0111 << 76, 0b10 << 62
-        unreserved = ~(0b1111 << 76 | 0b11 << 62)
-        return uuid.UUID(int=(milliseconds << 80 | random) & unreserved | version | variant)
+_VERSION_7, _VARIANT = 0b0111 << 76, 0b10 << 62
+_RANDOM = ~(0b1111 << 76 | 0b11 << 62)
 
 
 def new_id() -> str:
     """A UUIDv7 (RFC 9562 section 5.7), so that ids sort by time."""
-    return str(_uuid7())
+    # Not through uuid.UUID, which takes three times as long.
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    text = f"{(milliseconds << 80 | random) & _RANDOM | _VERSION_7 | _VARIANT:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

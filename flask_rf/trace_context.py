@@ -43,7 +43,7 @@ def parse(traceparent: str | None, tracestate: str | None) -> TraceContext | Non
     :returns: None if traceparent is absent, malformed or duplicated, which the server
         joins by a comma: whoever is next starts a trace anew, without the old tracestate.
     """
-    found = _TRACEPARENT.fullmatch(traceparent or "")
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None or found["version"] == "ff" or (found["version"] == "00" and found["rest"]):
         return None
     if not (found["trace_id"].strip("0") and found["span_id"].strip("0")):

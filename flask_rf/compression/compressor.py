@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import abort
 from flask import Request
-from flask import request
 from flask import Response
 
 from .. import hooks
@@ -56,7 +55,7 @@ class Compressor:
         self._is_eligible = eligibility(options.mimetypes)
 
     def before(self) -> None:
-        environ = request.environ
+        environ = hooks.current_request().environ
         if self.options.strict and not _is_websocket(environ):
             choice = self._choose(environ.get("HTTP_ACCEPT_ENCODING"))
             # Not after the view, which would have done what the client is told it did not.
@@ -65,12 +64,12 @@ class Compressor:
         strip_conditions(environ)
 
     def after(self, response: Response) -> Response:
-        asked = request._get_current_object()  # type: ignore[attr-defined]
-        if self._is_eligible(response.headers.get("Content-Type")) and self._concerns(asked):
-            names = {name.lower() for name in response.headers.keys()}
-            if may_transform(response, names):
+        asked = hooks.current_request()
+        headers = {name.lower(): value for name, value in response.headers}
+        if self._is_eligible(headers.get("content-type")) and self._concerns(asked):
+            if may_transform(response, headers):
                 hooks.add_vary(response, _VARY)
-                if not is_partial(response, names):
+                if not is_partial(response, headers):
                     self._encode(asked, response)
         return response
 

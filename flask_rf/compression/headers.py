@@ -9,7 +9,7 @@ from flask import Response
 from .etags import with_suffix
 
 # The body is encoded already, or its digest (RFC 9530) is of the bytes as they are.
-_SETTLED = ("content-encoding", "content-digest", "repr-digest")
+_SETTLED = frozenset({"content-encoding", "content-digest", "repr-digest"})
 
 
 def may_transform(response: Response, names: Collection[str]) -> bool:
@@ -17,7 +17,7 @@ def may_transform(response: Response, names: Collection[str]) -> bool:
 
     :param names: the response's header names in lower case.
     """
-    if any(name in names for name in _SETTLED):
+    if not _SETTLED.isdisjoint(names):
         return False
     return "cache-control" not in names or not has_directive(response, "no-transform")
 

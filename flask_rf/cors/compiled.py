@@ -8,7 +8,6 @@ from functools import cached_property
 
 from flask import Flask
 from flask import Request
-from flask import request
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
@@ -42,12 +41,12 @@ class CompiledCORS:
 
     def before(self) -> Response | None:
         """Answer a preflight, before authentication, limits and the app's own functions."""
-        current = _current_request()
+        current = hooks.current_request()
         return self._answer(current) if is_preflight(current) else None
 
     def after(self, response: Response) -> Response:
         """Put the CORS headers on a response, whatever made it."""
-        current = _current_request()
+        current = hooks.current_request()
         if is_preflight(current):
             # A URL preprocessor that aborts goes past the functions before a request.
             late = None if _ANSWERED in current.environ else self._answer(current)
@@ -120,11 +119,6 @@ class CompiledCORS:
         return Resources({path: p.exposing(exposed) for path, p in self._policies.items()})
 
 
-def _current_request() -> Request:
-    # Past the proxy at once: it costs more, each time, than the checks behind it.
-    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
-
-
 def is_preflight(current: Request) -> bool:
     """Whether it is a CORS-preflight request: OPTIONS, an origin, and the method announced."""
     environ = current.environ
@@ -136,13 +130,11 @@ def is_preflight(current: Request) -> bool:
 
 
 def _put(policy: Policy, origin: str | None, response: Response) -> None:
-    headers = policy.actual(origin)
-    if not headers:
-        # The policy decides, not a header the view wrote by itself.
-        for name in [n for n in response.headers.keys() if n.lower().startswith("access-control-")]:
-            del response.headers[name]
-    for name, value in headers.items():
-        response.headers[name] = value
+    # The policy decides, not a header the view wrote by itself.
+    for name in [n for n, _ in response.headers if n.lower().startswith("access-control-")]:
+        del response.headers[name]
+    for name, value in policy.actual(origin).items():
+        response.headers.add(name, value)
     _vary(policy, response)
 
 
