@@ -1,0 +1,199 @@
+"""The documentation is true: its code runs, and what it names exists."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib.util
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from typing import NamedTuple
+
+import pytest
+from flask import Flask
+
+import dev
+import flask_rf
+from flask_rf.cli import rf as commands
+from flask_rf.settings import resolved_settings
+from tests.parts.processes import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.rst"))
+TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
+
+_BLOCK = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n"
+    r"(?P<options>(?:(?P=indent)   :.*\n)*)"
+    r"(?P<code>(?:\n|(?P=indent)   .*\n)+)",
+    re.MULTILINE,
+)
+_CAPTION = re.compile(r":caption: (\S+)")
+_SETTING = re.compile(
+    r"\b(?:TRUSTED_PROXIES|(?:REDIS|RF|RATE_LIMIT|BROADCAST|CORS|COMPRESS|REQUEST_ID|HEALTH)"
+    r"_[A-Z_]*[A-Z])\b(?![*_])"
+)
+#: Written wrong to show what happens.
+_TYPOS = {"CORS_ORIGIN", "RATE_LIMIT_PER_MINTUE"}
+
+
+class Block(NamedTuple):
+    language: str
+    file: str | None
+    code: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    for found in _BLOCK.finditer(text):
+        caption = _CAPTION.search(found["options"])
+        code = textwrap.dedent(found["code"]).strip("\n") + "\n"
+        yield Block(found["language"], caption[1] if caption else None, code)
+
+
+def pages(*languages: str) -> list[str]:
+    """The names of the pages with code of these languages."""
+    used = {page: {block.language for block in blocks(text)} for page, text in TEXT.items()}
+    return [page for page in used if used[page] & set(languages)]
+
+
+@pytest.mark.parametrize("page", pages("python", "pycon"))
+def test_the_code_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order and in one namespace, beside the page's other files; then the tests in it."""
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, Any] = {"__name__": f"docs_{page.replace('-', '_')}"}
+    for block in blocks(TEXT[page]):
+        if block.language == "python":
+            exec(compile(block.code, f"{page}.rst", "exec"), scope)
+        elif block.language == "pycon":
+            run_session(block.code, page, scope)
+        elif block.file is not None:
+            (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / block.file).write_text(block.code)
+    for name in [name for name in scope if name.startswith("test_")]:
+        scope[name]()
+
+
+def run_session(code: str, page: str, scope: dict[str, Any]) -> None:
+    """A session at Python's prompt; its long lines may be broken at any space."""
+    test = doctest.DocTestParser().get_doctest(code, scope, page, f"{page}.rst", 0)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    output: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False, optionflags=flags)
+    failed = runner.run(test, out=output.append, clear_globs=False).failed
+    scope.update(test.globs)
+    assert not failed, "".join(output)
+
+
+@pytest.fixture(scope="module")
+def declared_settings() -> ModuleType:
+    """The module that fills the page of settings."""
+    path = DOCS / "extensions" / "declared_settings.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def keys(module: ModuleType) -> set[str]:
+    return {key for settings in module.declared().values() for key in settings}
+
+
+def test_every_setting_that_an_app_reads_is_in_the_tables(
+    app: Flask, declared_settings: ModuleType
+) -> None:
+    app.config["CORS_ORIGINS"] = "https://shop.example"
+    flask_rf.RF(app)
+    tables = declared_settings.sections()
+    assert [key for key in resolved_settings(app) if f"``{key}``" not in tables] == []
+    assert [title for title in keys(declared_settings) if f"``{title}``" not in tables] == []
+
+
+def test_every_prefix_of_settings_has_a_title(declared_settings: ModuleType) -> None:
+    assert set(declared_settings.declared()) == set(declared_settings._TITLES)
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_every_setting_of_a_page_exists(page: str, declared_settings: ModuleType) -> None:
+    real = keys(declared_settings)
+    known = real | {f"{key}_FILE" for key in real} | _TYPOS
+    assert sorted(set(_SETTING.findall(TEXT[page])) - known) == []
+
+
+COMMANDS = {
+    tuple(words.split()[:2])
+    for text in TEXT.values()
+    for words in re.findall(r"^ *\$ flask (?:--app \S+ )?rf (.+)", text, re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS), ids=" ".join)
+def test_every_command_exists(words: tuple[str, ...], app: Flask) -> None:
+    name, *rest = words
+    group = commands.get_command(None, name)  # type: ignore[arg-type]
+    assert group is not None
+    arguments = [rest[0]] if rest and rest[0] in getattr(group, "commands", {}) else []
+    flask_rf.RF(app)
+    result = app.test_cli_runner().invoke(commands, [name, *arguments, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_every_command_of_dev_exists() -> None:
+    texts = [*TEXT.values(), (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")]
+    named = {line for text in texts for line in re.findall(r"\$ python3 dev\.py ([^#\n]+)", text)}
+    assert named
+    for line in named:
+        assert dev.parse(line.split()).run
+
+
+def messages() -> list[re.Pattern[str]]:
+    """What flask_rf can say: its strings, with a gap where something is filled in."""
+    found = []
+    for module in (ROOT / "flask_rf").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            parts = _parts(node)
+            if sum(map(len, parts)) > 12:
+                found.append(re.compile(".+?".join(map(re.escape, parts)), re.DOTALL))
+    return found
+
+
+def _parts(node: ast.AST) -> list[str]:
+    """The fixed parts of a text that is filled in by f-string or by ``%``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.split(r"%(?:\.\d)?[srdf]", node.value)
+    if isinstance(node, ast.JoinedStr):
+        texts = (v.value if isinstance(v, ast.Constant) else "\0" for v in node.values)
+        return "".join(map(str, texts)).split("\0")
+    return []
+
+
+SAID = [b.code for b in blocks(TEXT.get("troubleshooting", "")) if b.language == "text"]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_every_message_is_one_of_the_package(said: str) -> None:
+    line = " ".join(said.split())
+    assert any(message.search(line) for message in messages())
+
+
+def test_the_browser_clients_methods_are_all_described() -> None:
+    source = (ROOT / "flask_rf" / "broadcast" / "client" / "rf.js").read_text(encoding="utf-8")
+    public = source[source.index("class Channel {") :]
+    methods = set(re.findall(r"^    (?:get )?([a-z]\w+)\(.*\) \{$", public, re.MULTILINE))
+    assert {"listen", "whisper", "here", "leave"} <= methods
+    page = TEXT["broadcasting"]
+    assert [name for name in sorted(methods - {"constructor"}) if name not in page] == []
+
+
+def test_the_changelog_begins_with_what_is_unreleased_or_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[([^]]+)\]", changelog, re.MULTILINE)
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    version = re.search(r'^version = "(.+)"', pyproject, re.MULTILINE)
+    assert newest and version and newest[1] in {"Unreleased", version[1]}
