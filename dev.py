@@ -28,7 +28,6 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 from tools import environment
 from tools.environment import prepare
@@ -84,8 +83,8 @@ def back_end(url: str | None) -> str:
     """The demo's back end in words, without the password of a URL."""
     if not url:
         return "memory"
-    parts = urlsplit(url)
-    return f"Redis at {parts.netloc.rpartition('@')[2] or parts.path}"
+    place = url.partition("://")[2].partition("?")[0].rpartition("@")[2]
+    return f"Redis at {place.partition('/')[0] or place}"
 
 
 def free_port() -> int:

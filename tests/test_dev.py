@@ -90,7 +90,8 @@ def test_a_run_that_chose_no_tests_is_a_failure_only_if_no_other_chose_any(
     [
         (None, "memory"),
         ("redis://:secret@db.example:6380/2", "Redis at db.example:6380"),
-        ("unix:///run/redis.sock", "Redis at /run/redis.sock"),
+        ("unix://:secret@/run/redis.sock?db=2", "Redis at /run/redis.sock"),
+        ("redis+sentinel://one,[::1]:26379/mymaster", "Redis at one,[::1]:26379"),
     ],
 )
 def test_the_demo_names_its_back_end_without_the_password(url: str | None, words: str) -> None:

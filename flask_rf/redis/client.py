@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from typing import cast
 from typing import ClassVar
+from typing import NamedTuple
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -39,24 +39,43 @@ def redis_url(raw: Any) -> str:
     """The kind of setting that holds a Redis URL."""
     try:
         url = kinds.text(raw)
-        complete = _is_complete(url, urlsplit(url))
+        complete = _is_complete(_split(url))
     except ValueError:
         complete = False
     if not complete:
         raise ValueError(
             "write a URL like redis://localhost:6379/0, rediss://…, unix:///path, "
             "redis+sentinel://host:26379/mymaster/0 or redis+cluster://host:7000, "
-            "with /, ?, # and @ of a password as %2F, %3F, %23 and %40"
+            "with /, ?, #, @, [ and ] of a password as %2F, %3F, %23, %40, %5B and %5D"
         )
     return url
 
 
-def _is_complete(url: str, parts: SplitResult) -> bool:
+class _Parts(NamedTuple):
+    scheme: str
+    credentials: str  # "user:password", quoted
+    hosts: str  # "one:26379,[::1]:26380"
+    path: str
+    query: str
+
+
+def _split(url: str) -> _Parts:
+    """Not by urlsplit, which rejects a bracket after a comma since Python's CVE-2025-0938.
+
+    :raises ValueError: nothing like a URL, or one with a fragment.
+    """
+    found = re.fullmatch(r"([^:]+)://(?:([^\[\]/?#]*)@)?([^/?#@]*)([^?#]*)(?:\?([^#]*))?", url)
+    if found is None:
+        raise ValueError(url)
+    return _Parts(*found.groups(default=""))
+
+
+def _is_complete(parts: _Parts) -> bool:
     """Whether nothing is missing, and nothing left over that redis-py would pass over.
 
     :raises ValueError: a port is none.
     """
-    if not url.startswith(tuple(f"{scheme}://" for scheme in _PATHS)) or parts.fragment:
+    if parts.scheme not in _PATHS:
         return False
     hosts = [host for host, _ in _hosts(parts, 0)]
     named = hosts == [""] if parts.scheme == "unix" else all(hosts)
@@ -128,8 +147,8 @@ class RedisServer:
     @property
     def address(self) -> str:
         """The URL without its credentials, for messages and logs."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{_without_credentials(parts)}{parts.path}"
+        parts = _split(self.url)
+        return f"{parts.scheme}://{parts.hosts}{parts.path}"
 
     @property
     def client(self) -> Redis:
@@ -158,7 +177,7 @@ def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
 
     # redis-py's own default, ten retries, holds a request for 3.5 s on a refused port.
     arguments.setdefault("retry", Retry(NoBackoff(), 0))
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme == "redis+sentinel":
         return _sentinel_client(parts, arguments)
     if parts.scheme == "redis+cluster":
@@ -166,7 +185,7 @@ def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
     return Redis.from_url(url, **arguments)
 
 
-def _sentinel_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
+def _sentinel_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
     from redis.sentinel import Sentinel
 
     service, _, database = parts.path.strip("/").partition("/")
@@ -176,7 +195,7 @@ def _sentinel_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
     return cast("Redis", sentinel.master_for(service, **arguments))
 
 
-def _cluster_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
+def _cluster_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
     from redis.cluster import ClusterNode
     from redis.cluster import RedisCluster
 
@@ -186,19 +205,14 @@ def _cluster_client(parts: SplitResult, arguments: dict[str, Any]) -> Redis:
     return cast("Redis", RedisCluster(startup_nodes=nodes, **arguments))
 
 
-def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
-    each = [urlsplit(f"//{host}") for host in _without_credentials(parts).split(",")]
+def _hosts(parts: _Parts, default_port: int) -> list[tuple[str, int]]:
+    each = [urlsplit(f"//{host}") for host in parts.hosts.split(",")]
     return [(one.hostname or "", one.port or default_port) for one in each]
 
 
-def _without_credentials(parts: SplitResult) -> str:
-    return parts.netloc.rpartition("@")[2]
-
-
-def _said_by(parts: SplitResult) -> dict[str, Any]:
+def _said_by(parts: _Parts) -> dict[str, Any]:
     """What user, password and query say, as redis-py reads them in its own URLs."""
     from redis.connection import parse_url
 
-    credentials = parts.netloc.rpartition("@")[0]
-    url = parts._replace(scheme="redis", netloc=f"{credentials}@", path="").geturl()
+    url = f"redis://{parts.credentials}@?{parts.query}"
     return cast("dict[str, Any]", parse_url(url))  # type: ignore[no-untyped-call]

@@ -9,12 +9,15 @@ from contextlib import closing
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from urllib.parse import SplitResult
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from redis.exceptions import ConnectionError
 
 from flask_rf import ConfigurationError
+from flask_rf.redis import client
 from flask_rf.redis.client import namespace
 from flask_rf.redis.client import redis_url
 from flask_rf.redis.client import RedisOptions
@@ -62,6 +65,19 @@ def test_every_form_of_url_is_accepted_and_kept(url: str) -> None:
     assert redis_url(f" {url}\n") == url
 
 
+def test_a_list_of_hosts_never_meets_urlsplit_which_some_pythons_made_strict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def strict(url: str) -> SplitResult:
+        if "," in url:
+            raise ValueError("Invalid IPv6 URL")
+        return urlsplit(url)
+
+    monkeypatch.setattr(client, "urlsplit", strict)
+    url = "redis+sentinel://:sesame@one:26379,two,[::1]:26380/mymaster"
+    assert RedisServer(redis_url(url), OPTIONS).address == url.replace(":sesame@", "")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -82,6 +98,8 @@ def test_every_form_of_url_is_accepted_and_kept(url: str) -> None:
         "redis://:se/same@localhost/0",
         "redis://user:12/sesame@localhost/0",
         "redis://[::1",
+        "redis://:se[same@one",
+        "redis+sentinel://:se[same@one/mymaster",
         "unix:/run/redis.sock",
         "unix://",
         "unix://run/redis.sock",
