@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 from typing import TypeVar
 
@@ -37,8 +38,18 @@ class _Placed:
 
     def insert(self, functions: list[Any], function: F, rank: int) -> None:
         ours = [i for i, f in enumerate(functions) if self.ranks.get(id(f), rank + 1) <= rank]
-        functions.insert(ours[-1] + 1 if ours else 0, function)
+        functions.insert(ours[-1] + 1 if ours else _tracers_in_front(functions), function)
         self.ranks[id(function)] = rank
+
+
+def _tracers_in_front(functions: list[Any]) -> int:
+    """How many functions at the front are OpenTelemetry's.
+
+    It opens a request's span in one, and warns of each response that was given before;
+    so an app is to be instrumented before flask_rf is set up on it.
+    """
+    modules = (getattr(function, "__module__", None) or "" for function in functions)
+    return sum(1 for _ in takewhile(lambda name: name.startswith("opentelemetry."), modules))
 
 
 def _placed(app: Flask) -> _Placed:
