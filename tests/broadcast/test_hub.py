@@ -72,6 +72,16 @@ def test_who_waits_hears_everything_after_being_let_in() -> None:
     assert b"".join(a.heard) == frames("welcome", "early", "late")
 
 
+def test_who_is_let_in_during_a_fan_out_gets_its_event_too() -> None:
+    a, hub = Ear("a"), Hub()
+    hub.add("chat", Waiting("a"))
+    under_way = hub.sinks("chat")
+    hub.admit("chat", a, frames("welcome"))
+    for sink in under_way:
+        sink.push(frames("late"))
+    assert b"".join(a.heard) == frames("welcome", "late")
+
+
 def test_who_left_while_waiting_is_not_let_in() -> None:
     hub = Hub()
     hub.add("chat", Waiting("a"))
