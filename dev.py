@@ -32,6 +32,7 @@ from types import FrameType
 from tools import environment
 from tools.environment import prepare
 from tools.environment import PYTHON
+from tools.node import node
 from tools.parts import chromium
 from tools.parts import redis_server
 from tools.processes import ROOT
@@ -118,12 +119,16 @@ def test(options: argparse.Namespace) -> int:
     prepare("tests")
     env = os.environ | {"RF_REDIS_SERVER": redis_server()}
     say(f"The tests' Redis is {env['RF_REDIS_SERVER']}")
-    selection = ["--full"] if options.full else []
-    if "browser" in options.without:
-        selection += ["-m", "not browser"]
-    else:
+    if "node" not in options.without:
+        found = node()
+        env["PATH"] = f"{found.parent}{os.pathsep}{os.environ['PATH']}"
+        say(f"The tests' Node is {found}")
+    if "browser" not in options.without:
         env["CHROME_PATH"] = chromium()
         say(f"The tests' Chromium is {env['CHROME_PATH']}")
+    selection = ["--full"] if options.full else []
+    if options.without:
+        selection += ["-m", " and ".join(f"not {marker}" for marker in options.without)]
     plain = run(PYTHON, "-m", "pytest", *selection, *options.pytest, env=env)
     say("Now the same under gevent's monkey patching.")
     patched = run(PYTHON, "-m", "tests.gevent_pytest", *options.pytest, env=env)
@@ -193,7 +198,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
-    test_parser.add_argument("--without", action="append", default=[], choices=["browser"])
+    parts = ["browser", "node"]
+    test_parser.add_argument("--without", action="append", default=[], choices=parts)
     add(lint)
     add(docs)
     add(bench).add_argument("names", nargs="*", metavar="NAME")

@@ -16,6 +16,7 @@ import dev
 from tests.parts.processes import Process
 from tests.parts.processes import wait_until
 from tools import environment
+from tools import node
 from tools import parts
 from tools import processes
 from tools.processes import Trouble
@@ -56,8 +57,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def program(file: Path, status: int = 0) -> str:
-    file.write_text(f"#!/bin/sh\nexit {status}\n")
+def program(file: Path, status: int = 0, says: str = "") -> str:
+    file.write_text(f"#!/bin/sh\necho {says}\nexit {status}\n")
     file.chmod(0o755)
     return str(file)
 
@@ -172,6 +173,65 @@ def test_a_missing_chromium_names_the_remedies(path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(parts, "_chromium_by_playwright", lambda: None)
     with pytest.raises(Trouble, match="(?s)apt-get install chromium.*--without browser"):
         parts.chromium()
+
+
+@pytest.fixture
+def clients(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the npm packages, none of which is installed yet."""
+    folder = tmp_path / "clients"
+    (folder / "node_modules").mkdir(parents=True)
+    (folder / "package-lock.json").write_text("{}")
+    monkeypatch.setattr(node, "CLIENTS", folder)
+    return folder
+
+
+@pytest.fixture
+def npm_runs(clients: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The npm programs run so far, all of them with success."""
+    programs: list[str] = []
+    monkeypatch.setattr(node, "run", lambda npm, *arguments: programs.append(npm) or 0)
+    return programs
+
+
+def test_node_is_the_path_s_if_it_has_npm(path: Path, npm_runs: list[str]) -> None:
+    found = program(path / "node", says="v20.20.2")
+    npm = program(path / "npm")
+    assert str(node.node()) == found
+    assert npm_runs == [npm]
+
+
+@pytest.mark.parametrize("version", [None, "v18.20.4", "broken"])
+def test_without_a_recent_one_node_and_npm_are_a_wheel_s(
+    path: Path, npm_runs: list[str], monkeypatch: pytest.MonkeyPatch, version: str | None
+) -> None:
+    groups: list[str] = []
+    monkeypatch.setattr(node, "prepare", groups.append)
+    monkeypatch.setattr(node, "ask", lambda program: "/wheel")
+    program(path / "npm")
+    if version:
+        program(path / "node", says=version)
+    assert node.node() == Path("/wheel/bin/node")
+    assert (npm_runs, groups) == (["/wheel/bin/node"], ["node"])
+
+
+def test_npm_packages_are_installed_once_a_lock(
+    path: Path, clients: Path, npm_runs: list[str]
+) -> None:
+    program(path / "node", says="v22.12.0")
+    npm = program(path / "npm")
+    node.node()
+    node.node()
+    assert npm_runs == [npm]
+    (clients / "package-lock.json").write_text("changed")
+    node.node()
+    assert npm_runs == [npm, npm]
+
+
+def test_npm_packages_that_cannot_be_installed_name_the_remedies(path: Path, clients: Path) -> None:
+    program(path / "node", says="v22.12.0")
+    program(path / "npm", status=1)
+    with pytest.raises(Trouble, match="--without node"):
+        node.node()
 
 
 def test_a_second_run_installs_nothing(installed: list[str]) -> None:
