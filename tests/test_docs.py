@@ -69,7 +69,7 @@ def test_the_code_of_a_page_runs(
     scope: dict[str, Any] = {"__name__": f"docs_{page.replace('-', '_')}"}
     for block in blocks(TEXT[page]):
         if block.language == "python":
-            exec(compile(block.code, f"{page}.rst", "exec"), scope)
+            exec(compile(block.code, f"{page}.rst", "exec", dont_inherit=True), scope)
         elif block.language == "pycon":
             run_session(block.code, page, scope)
         elif block.file is not None:
