@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache
 from inspect import Parameter
 from inspect import signature
@@ -39,6 +40,7 @@ class Clients:
         self._ipv6_prefix = ipv6_prefix
         self._key = key
         self._warned = False
+        self._peer = lru_cache(maxsize=8192)(lambda peer: self._network({"REMOTE_ADDR": peer}))
 
     def key(self, request: Request, policy: Policy) -> str:
         """The client as ``policy`` counts it; for an empty key, the address."""
@@ -52,10 +54,18 @@ class Clients:
         return f"{scope(request.endpoint or '')}|{client}" if callable(scope) else client
 
     def address(self, request: Request) -> str:
-        address = self._addresses.of(request.environ)
-        if address == UNIX_PEER:
+        """The text that stands for the address: itself, or an IPv6 network."""
+        environ = request.environ
+        if "HTTP_X_FORWARDED_FOR" in environ:
+            network = self._network(environ)
+        else:
+            network = self._peer(environ.get("REMOTE_ADDR"))
+        if network == UNIX_PEER:
             self._warn()
-        return network_of(address, self._ipv6_prefix)
+        return network
+
+    def _network(self, environ: Mapping[str, Any]) -> str:
+        return network_of(self._addresses.of(environ), self._ipv6_prefix)
 
     def _warn(self) -> None:
         if not self._warned:

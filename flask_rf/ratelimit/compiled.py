@@ -119,6 +119,8 @@ class CompiledLimiter:
         :return: all decisions, and those that deny. Where claims are known to be denied still,
             the others are not asked about.
         """
+        if not self.options.enabled:
+            return [], []
         decisions = self._denials.find(claims)
         if not decisions:
             decisions = list(map(Decision, claims, self.store.take(claims)))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .responses import Decision
 from .store import Claim
+from .store import Verdict
 
 #: Microseconds a denial is believed at most, so that a count cleared by another process
 #: is soon heard of.
@@ -83,9 +84,5 @@ def _is_certain(decision: Decision) -> bool:
 
 def _aged(denial: _Denial, now: int, claim: Claim) -> Decision:
     verdict, age = denial.decision.verdict, now - denial.at
-    return Decision(
-        claim,
-        verdict._replace(
-            reset=max(verdict.reset - age, 0), retry=max(verdict.retry - age, 1), held_by=None
-        ),
-    )
+    reset, retry = max(verdict.reset - age, 0), max(verdict.retry - age, 1)
+    return Decision(claim, Verdict(False, verdict.remaining, reset, retry, 0, None))

@@ -131,8 +131,8 @@ def prefers_html(accept: str) -> bool:
 def nearest_of(decisions: Sequence[Decision]) -> Decision:
     """The decision that matters most to the client."""
     nearest = decisions[0]
-    for decision in decisions[1:]:
-        if _tighter(decision, nearest):
+    for decision in decisions:
+        if decision is not nearest and _tighter(decision, nearest):
             nearest = decision
     return nearest
 
@@ -140,12 +140,11 @@ def nearest_of(decisions: Sequence[Decision]) -> Decision:
 def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
     """The headers that tell what is left."""
     policies, quotas = [], []
-    nearest = nearest_of(decisions)
-    for decision in decisions:
-        policy, verdict = decision.claim.policy, decision.verdict
+    for (policy, _, _, _), verdict in decisions:
         policies.append(policy.header)
         reset = "" if policy.limit.lease else f";t={-(-verdict.reset // 1_000_000)}"
         quotas.append(f'"{policy.name}";r={verdict.remaining}{reset}')
+    nearest = nearest_of(decisions)
     return [
         ("RateLimit-Policy", ", ".join(policies)),
         ("RateLimit", ", ".join(quotas)),

@@ -243,10 +243,16 @@ def test_an_unknown_option_is_refused_with_the_likely_one() -> None:
 
 def test_nothing_is_limited_where_the_limiter_is_off(app: Flask) -> None:
     app.config["RATE_LIMIT_ENABLED"] = "false"
-    Limiter(app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
+    limiter = Limiter(app, per_minute=1)
+    messages = limiter.socket("1/minute").gate("ann")
+
+    @app.get("/a")
+    def a() -> str:
+        with limiter.limit("1/minute"):
+            return str(limiter.current_limit)
 
     assert statuses(app, "/a", 3) == [200, 200, 200]
+    assert [messages.allows() for _ in range(3)] == [True, True, True]
 
 
 def test_a_blueprint_and_those_within_it_are_limited(app: Flask) -> None:

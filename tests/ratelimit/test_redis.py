@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -81,6 +82,17 @@ def test_changing_limit_or_strategy_never_meets_another_type(store: RedisStore) 
         for strategy in ("sliding-window", "sliding-counter", "fixed-window", "token-bucket"):
             (verdict,) = store.take([claim(policy(text, strategy))])
             assert verdict.allowed
+
+
+def test_a_host_with_a_fast_clock_admits_no_more(
+    store: RedisStore, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = claim(policy("1/hour", strategy))
+    store.take([limit])
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 7200)
+
+    assert not store.take([limit])[0].allowed
 
 
 def test_a_flushed_script_is_sent_again(store: RedisStore, redis_server: RedisProcess) -> None:

@@ -260,3 +260,17 @@ def test_a_greenlet_that_fails_after_its_reply_harms_no_other(
 
     assert isinstance(outcomes[0], ZeroDivisionError)
     assert outcomes[1] == b"a"
+
+
+def test_keys_are_found_by_pattern(redis_server: RedisProcess) -> None:
+    redis_server.client.mset({f"a:{n}": 1 for n in range(3)} | {"b": 1})
+
+    assert sorted(sender(redis_server).scan("a:*")) == [b"a:0", b"a:1", b"a:2"]
+
+
+def test_an_address_shows_no_password() -> None:
+    assert "secret" not in Sender("redis://:secret@localhost/0", RedisOptions(), 1.0).address
+
+
+def test_to_get_ready_waits_for_no_server() -> None:
+    Sender("redis://127.0.0.1:1/0", RedisOptions(), 1.0).prepare()
