@@ -145,7 +145,7 @@ def _orders(size: int) -> bytes:
     while length < size:
         orders.append(
             {
-                "id": len(orders) + 1,
+                "id": f"{chance.getrandbits(64):016x}",
                 "customer": f"{chance.choice(words)}.{chance.choice(words)}@example.com",
                 "total": round(chance.uniform(1, 900), 2),
                 "paid": chance.random() < 0.8,

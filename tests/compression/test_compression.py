@@ -521,6 +521,15 @@ def test_no_coding_left_is_refused(app: Flask) -> None:
         Compress(app, algorithm="zstd")
 
 
+def test_the_default_level_of_gzip_is_that_of_the_library(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zlib_ng")
+    assert Compress(app).compiled.options.level == 5
+    monkeypatch.setitem(sys.modules, "zlib_ng", None)
+    assert Compress(Flask("other")).compiled.options.level == 6
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
