@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
-from typing import cast
 from typing import TypeVar
 
 from flask import Flask
 
 from .. import hooks
-from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..recipe import Recipe
 from ..redis import namespace
@@ -85,6 +83,9 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
             app = app_or_key
         elif app_or_key is not None:
             given["key"] = app_or_key
+        if given.get("redis_url") == "memory://":
+            given["backend"] = "memory"
+            del given["redis_url"]
         self._declarations = Declarations()
         super().__init__(app, **given)
 
@@ -222,11 +223,10 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
 
         :param app: the current app, or the only one set up, by default.
         :raises ConfigurationError: a limit cannot be meant.
+        :raises SetupError: the limiter is not set up on the app.
         """
-        compiled = app.extensions.get("rf_limiter") if app is not None else self.compiled
-        if compiled is None:
-            raise ConfigurationError("app", app, "set the limiter up on it first")
-        cast(CompiledLimiter, compiled).compile_plan()
+        with (app or self.app).app_context():
+            self.compiled.compile_plan()
 
     def _enforce(self, declared: Any) -> None:
         self.compiled.enforce(declared)

@@ -44,7 +44,7 @@ class HeaderWriter:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             if self._quota and admission.decisions:
                 headers += quota_headers(admission.decisions)
-            if admission.denied is not None:
+            if admission.denied is not None and status[0] in "45":
                 wait = str(retry_after_seconds(admission.denied))
                 headers = [pair for pair in headers if pair[0].lower() != "retry-after"]
                 headers.append(("Retry-After", wait))

@@ -236,6 +236,18 @@ def test_flask_limiters_names_of_options_are_understood(app: Flask) -> None:
     assert statuses(app, "/a", 2) == [200, 429]
 
 
+def test_flask_limiters_memory_uri_is_understood(app: Flask) -> None:
+    app.config["REDIS_URL"] = "redis://127.0.0.1:1"
+    limiter = Limiter(app=app, storage_uri="memory://", default_limits=["1/minute"])
+
+    assert not limiter.compiled.store.shared
+
+
+def test_only_an_app_with_a_limiter_can_be_checked(app: Flask) -> None:
+    with pytest.raises(SetupError, match="not set up on the app 'shop'"):
+        Limiter().check(app)
+
+
 def test_an_unknown_option_is_refused_with_the_likely_one() -> None:
     with pytest.raises(TypeError, match="did you mean 'strategy'"):
         Limiter(stratgy="token-bucket")

@@ -8,6 +8,7 @@ from flask import Flask
 from flask import Response
 
 from flask_rf import Limiter
+from flask_rf.ratelimit import RateLimitExceeded
 
 
 def test_headers_are_written_once_though_after_request_runs_twice(app: Flask) -> None:
@@ -44,6 +45,23 @@ def test_one_retry_after_is_left_where_a_handler_set_its_own(app: Flask) -> None
     client.get("/a")
 
     assert client.get("/a").headers.getlist("Retry-After") == ["60"]
+
+
+def test_a_breach_the_view_gets_over_leaves_no_retry_after(app: Flask) -> None:
+    limiter = Limiter(app)
+
+    @app.get("/a")
+    def a() -> str:
+        try:
+            with limiter.limit("1/minute"):
+                return "dear"
+        except RateLimitExceeded as refusal:
+            return f"cheap, since {refusal.decision.limit}"
+
+    responses = [app.test_client().get("/a") for _ in range(2)]
+
+    assert [response.text for response in responses] == ["dear", "cheap, since 1/minute"]
+    assert "Retry-After" not in responses[1].headers
 
 
 def test_an_unhandled_error_tells_what_is_left_as_well(app: Flask) -> None:
