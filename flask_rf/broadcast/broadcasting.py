@@ -23,6 +23,7 @@ from ..signals import socket_closed
 from ..signals import socket_opened
 from . import protocol
 from .authorization import Authorizer
+from .broker import Arrived
 from .broker import Broker
 from .channel import InvalidChannel
 from .channel import parse_channel
@@ -35,6 +36,9 @@ from .options import BroadcastOptions
 from .server import Announce
 from .server import Server
 from .signature import Signer
+from .webhooks import Webhooks
+
+_LAST_WEBHOOKS = 0.5  # seconds a stopping process waits for webhooks to be taken
 
 #: Whether an origin may use a path.
 OriginPolicy = Callable[[str, str], bool]
@@ -85,6 +89,7 @@ class Broadcasting:
         """Tell every socket of this process to come back elsewhere."""
         if self._server is not None and self._pid == os.getpid():
             self._server.say_goodbye(window)
+            self._server.webhooks.flush(_LAST_WEBHOOKS)
 
     def listens(self) -> bool:
         """Whether this process has sockets that other processes' events must reach."""
@@ -188,25 +193,32 @@ class Broadcasting:
             closed=lambda socket_id: _tell(socket_closed, app, socket_id=socket_id),
             dropped=lambda reason: _tell(event_dropped, app, channel="", reason=reason),
         )
+        webhooks = Webhooks(
+            self.options.webhooks,
+            self.signer,
+            lambda channel, reason: _tell(event_dropped, app, channel=channel, reason=reason),
+        )
         return Server(
-            self._make_broker(),
+            self._make_broker(webhooks.arrived if self.options.webhooks else None),
             self.signer,
             self.options.rules(),
             Gate(self.options),
             self.options.activity_timeout,
             announce,
+            webhooks,
         )
 
-    def _make_broker(self) -> Broker:
+    def _make_broker(self, arrived: Arrived | None) -> Broker:
         url = self.options.redis_url
         if url is None or not self.options.between_processes:
-            return MemoryBroker(self.options.subscription_count)
+            return MemoryBroker(self.options.subscription_count, arrived)
         from .redis import RedisBroker
 
         commands = RedisServer(url, self._redis)
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
-        return RedisBroker(commands, listening, self._base, self.options.subscription_count)
+        counts = self.options.subscription_count
+        return RedisBroker(commands, listening, self._base, counts, arrived)
 
 
 def _tell(signal: Any, app: Flask, **facts: Any) -> None:

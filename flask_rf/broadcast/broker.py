@@ -23,6 +23,12 @@ Deliver = Callable[[Sequence[tuple[str, Envelope]]], None]
 #: Told True when other processes are heard again, False when they are not.
 LinkChanged = Callable[[bool], None]
 
+#: Told of a channel with its first subscriber (user id ""), or of a user's first socket on it.
+Arrived = Callable[[str, str], None]
+
+#: Seconds within which who has left may come back unnoticed by webhooks.
+GONE_AFTER = 2.5
+
 #: Seconds a cache channel keeps its last event.
 CACHE_TTL = 1800
 
@@ -95,6 +101,12 @@ class Broker(Protocol):
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         """Leave a presence channel; announces it after a user's last socket."""
+
+    def departed(self) -> Collection[tuple[str, str]]:
+        """Channels (user id "") and users on them that have been gone for :data:`GONE_AFTER`.
+
+        Each is given once over all processes; only where the broker was made with ``arrived``.
+        """
 
     def users(self, channel: str) -> Collection[str]:
         """The ids of the users on a presence channel."""

@@ -2,10 +2,13 @@
 --
 -- KEYS 1  hash  one server's subscribers: channel -> number
 --      2  hash  all servers' together: channel -> number
+--      3  sorted set, where webhooks are sent: who has left of late, by when; see gone.lua
 -- ARGV 1 what begins a topic, 2 header of an envelope
 --      then for each channel: its name, the server's number, "1" where subscribers are told
--- Returns the new totals, in the order of the channels.
-local totals = {}
+-- Returns the new totals, in the order of the channels, and for webhooks the channels that
+-- have their first subscriber.
+local now = redis.call("TIME")
+local totals, occupied = {}, {}
 for i = 3, #ARGV, 3 do
   local channel, number = ARGV[i], tonumber(ARGV[i + 1])
   local before = tonumber(redis.call("HGET", KEYS[1], channel) or 0)
@@ -15,6 +18,13 @@ for i = 3, #ARGV, 3 do
     redis.call("HDEL", KEYS[1], channel)
   end
   local total = redis.call("HINCRBY", KEYS[2], channel, number - before)
+  local was_occupied = total - number + before > 0
+  if KEYS[3] and total > 0 and not was_occupied
+    and redis.call("ZREM", KEYS[3], channel) == 0 then
+    occupied[#occupied + 1] = channel
+  elseif KEYS[3] and total <= 0 and was_occupied then
+    redis.call("ZADD", KEYS[3], now[1] + now[2] / 1e6, channel)
+  end
   if total <= 0 then
     redis.call("HDEL", KEYS[2], channel)
   elseif ARGV[i + 2] == "1" then
@@ -24,4 +34,4 @@ for i = 3, #ARGV, 3 do
   end
   totals[#totals + 1] = total
 end
-return totals
+return {totals, occupied}

@@ -3,6 +3,7 @@
 --
 -- KEYS as in join.lua
 -- ARGV 1 socket id, 2 user id, 3 entry of KEYS 4, 4 topic, 5 envelope of member_removed
+--      6 entry of KEYS 5
 -- Returns 1 where the socket was there.
 redis.call("SREM", KEYS[4], ARGV[3])
 if redis.call("HDEL", KEYS[1], ARGV[1]) == 0 then
@@ -12,5 +13,9 @@ if redis.call("HINCRBY", KEYS[3], ARGV[2], -1) <= 0 then
   redis.call("HDEL", KEYS[3], ARGV[2])
   redis.call("HDEL", KEYS[2], ARGV[2])
   redis.call("PUBLISH", ARGV[4], ARGV[5])
+  if KEYS[5] then
+    local now = redis.call("TIME")
+    redis.call("ZADD", KEYS[5], now[1] + now[2] / 1e6, ARGV[6])
+  end
 end
 return 1

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import protocol
+from .broker import Arrived
 from .broker import CACHE_TTL
 from .broker import ChannelFull
 from .broker import Deliver
+from .broker import GONE_AFTER
 from .broker import LinkChanged
 from .broker import Size
 from .channel import ONLINE
@@ -30,8 +32,10 @@ class MemoryBroker:
 
     up = True  # there are no other processes
 
-    def __init__(self, count_events: bool = False) -> None:
+    def __init__(self, count_events: bool = False, arrived: Arrived | None = None) -> None:
         self._count_events = count_events
+        self._arrived = arrived
+        self._left: dict[tuple[str, str], float] = {}
         self._queue: deque[tuple[str, Envelope]] = deque()
         self._wake = threading.Condition()
         self._members: dict[str, dict[str, Member]] = {}
@@ -82,10 +86,13 @@ class MemoryBroker:
 
     def count(self, channel: str, subscribers: int) -> None:
         with self._wake:
-            self._counts[channel] = subscribers
+            before = self._counts.pop(channel, 0)
+            if bool(before) != bool(subscribers):
+                self._note(channel, "", came=bool(subscribers))
             if not subscribers:
-                del self._counts[channel]
-            elif self._count_events and tells_its_size(channel):
+                return
+            self._counts[channel] = subscribers
+            if self._count_events and tells_its_size(channel):
                 payload = protocol.subscription_count(channel, subscribers)
                 self.publish([(channel, Envelope(payload, time.time()))])
 
@@ -105,6 +112,7 @@ class MemoryBroker:
             present = self._members.setdefault(channel, {})
             present[socket_id] = member
             if first:
+                self._note(channel, member.user_id, came=True)
                 self._announce(channel, socket_id, member, joined=True)
             return {other.user_id: other.info for other in present.values()}
 
@@ -115,7 +123,16 @@ class MemoryBroker:
             if not present:
                 self._members.pop(channel, None)
             if left and all(other.user_id != user_id for other in present.values()):
+                self._note(channel, user_id, came=False)
                 self._announce(channel, socket_id, left, joined=False)
+
+    def departed(self) -> Collection[tuple[str, str]]:
+        with self._wake:
+            due = time.monotonic() - GONE_AFTER
+            gone = [who for who, left in self._left.items() if left <= due]
+            for who in gone:
+                del self._left[who]
+        return gone
 
     def users(self, channel: str) -> Collection[str]:
         with self._wake:
@@ -123,6 +140,15 @@ class MemoryBroker:
 
     def online(self, user_ids: Sequence[str]) -> list[str]:
         return [user_id for user_id in user_ids if ONLINE + user_id in self._members]
+
+    def _note(self, channel: str, user_id: str, *, came: bool) -> None:
+        if self._arrived is None:
+            return
+        back = self._left.pop((channel, user_id), None) is not None
+        if not came:
+            self._left[channel, user_id] = time.monotonic()
+        elif not back:
+            self._arrived(channel, user_id)
 
     def _announce(self, channel: str, skip: str, member: Member, *, joined: bool) -> None:
         payload = protocol.presence_change(channel, member.user_id, member.info, joined)

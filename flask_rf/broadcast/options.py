@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -27,6 +28,27 @@ def _path_segment(raw: Any) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
         raise ValueError("write 1 to 64 letters, digits, - or _")
     return text
+
+
+def _webhook_urls(raw: Any) -> tuple[str, ...]:
+    urls = kinds.strings(raw)
+    for url in urls:
+        if not _is_webhook_url(url):
+            raise ValueError(
+                f"{url!r} is no URL that events can be posted to; "
+                "write https://host/path, without a user and a fragment"
+            )
+    return urls
+
+
+def _is_webhook_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    clean = re.fullmatch(r"[!-~]+", url) is not None and "@" not in parts.netloc
+    return complete and clean and not parts.fragment
 
 
 def _default_url(app: Flask) -> str | None:
@@ -87,6 +109,9 @@ class BroadcastOptions(Options):
     )
     subscription_count: bool = setting(
         kinds.boolean, False, doc="Whether subscribers are told how many they are."
+    )
+    webhooks: tuple[str, ...] = setting(
+        _webhook_urls, (), doc="URLs that are told what happens on channels."
     )
     encryption_key: bytes | None = setting(
         kinds.optional(master_key),

@@ -22,9 +22,11 @@ from ..errors import RedisUnavailable
 from ..redis import RedisServer
 from ..redis import unavailable
 from . import protocol
+from .broker import Arrived
 from .broker import CACHE_TTL
 from .broker import ChannelFull
 from .broker import Deliver
+from .broker import GONE_AFTER
 from .broker import LinkChanged
 from .broker import Size
 from .channel import ONLINE
@@ -47,10 +49,16 @@ class RedisBroker:
     :param listening: the same Redis, for the connection that waits.
     :param base: begins every key and topic: namespace and app id.
     :param count_events: whether subscribers are told how many they are.
+    :param arrived: told of changes that this process has made, for webhooks.
     """
 
     def __init__(
-        self, server: RedisServer, listening: RedisServer, base: str, count_events: bool = False
+        self,
+        server: RedisServer,
+        listening: RedisServer,
+        base: str,
+        count_events: bool = False,
+        arrived: Arrived | None = None,
     ) -> None:
         self._server = server
         self._listening = listening
@@ -59,6 +67,8 @@ class RedisBroker:
         self._last = f"{base}:last:"
         self._id = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._count_events = count_events
+        self._arrived = arrived
+        self._left_key = [f"{self._keys}:left"] if arrived else []
         self._listener: Listener | None = None
         self._tally: Tally | None = None
         self._link_changed: LinkChanged = lambda up: None
@@ -154,15 +164,22 @@ class RedisBroker:
                 self._topics + channel,
                 pack(Envelope(payload, time.time(), socket_id)),
                 room,
+                f"{channel} {member.user_id}",
             ],
         )
         if flat is None:
             raise ChannelFull
-        users = zip(flat[::2], flat[1::2], strict=True)
+        if flat[0] and self._arrived is not None:
+            self._arrived(channel, member.user_id)
+        users = zip(flat[1::2], flat[2::2], strict=True)
         return {user.decode(): json.loads(info) for user, info in users}
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         self._leave(self._id, channel, socket_id, user_id)
+
+    def departed(self) -> Collection[tuple[str, str]]:
+        gone = self._run("gone", self._left_key, [GONE_AFTER]) if self._left_key else []
+        return [(name, user) for name, _, user in (g.decode().partition(" ") for g in gone)]
 
     def users(self, channel: str) -> Collection[str]:
         with _naming("presence"):
@@ -183,9 +200,11 @@ class RedisBroker:
         own = f"{self._keys}:subscribers:{server_id or self._id}"
         header = pack(Envelope(b"", time.time()))
         triples = [x for name, (number, tell) in counts.items() for x in (name, number, int(tell))]
-        totals = self._run(
-            "count", [own, f"{self._keys}:subscribers"], [self._topics, header, *triples]
-        )
+        keys = [own, f"{self._keys}:subscribers", *self._left_key]
+        totals, occupied = self._run("count", keys, [self._topics, header, *triples])
+        for name in occupied:
+            if self._arrived is not None:
+                self._arrived(name.decode(), "")
         return dict(zip(counts, totals, strict=True))
 
     def _leave(self, server_id: str, channel: str, socket_id: str, user_id: str) -> None:
@@ -199,12 +218,13 @@ class RedisBroker:
                 f"{socket_id} {channel}",
                 self._topics + channel,
                 pack(Envelope(payload, time.time(), socket_id)),
+                f"{channel} {user_id}",
             ],
         )
 
     def _presence_keys(self, channel: str, server_id: str = "") -> list[str]:
         keys = [f"{self._keys}:{part}:{channel}" for part in ("sockets", "users", "counts")]
-        return [*keys, self._entries_key(server_id or self._id)]
+        return [*keys, self._entries_key(server_id or self._id), *self._left_key]
 
     def _entries_key(self, server_id: str) -> str:
         return f"{self._keys}:server:{server_id}"

@@ -19,6 +19,7 @@ from .session import Member
 from .session import Rules
 from .session import Session
 from .session import SignIn
+from .webhooks import Webhooks
 from .wire import text_frame
 
 logger = logging.getLogger("flask_rf.broadcast")
@@ -44,9 +45,15 @@ class Residence:
     """
 
     def __init__(
-        self, broker: Broker, hub: Hub, connections: Mapping[str, Resident], rules: Rules
+        self,
+        broker: Broker,
+        hub: Hub,
+        connections: Mapping[str, Resident],
+        rules: Rules,
+        webhooks: Webhooks,
     ) -> None:
         self._broker = broker
+        self._webhooks = webhooks
         self._hub = hub
         self._connections = connections
         self._room = rules.members
@@ -160,9 +167,12 @@ class Residence:
 
     def _last_event(self, channel: str) -> bytes:
         try:
-            return self._broker.remembered(channel) or protocol.cache_miss(channel)
+            last = self._broker.remembered(channel)
+            if last is None:
+                self._webhooks.cache_miss(channel)
         except RedisUnavailable:
-            return protocol.cache_miss(channel)
+            last = None
+        return last or protocol.cache_miss(channel)
 
     def _leave_hub(self, channel: str, socket_id: str) -> None:
         if self._hub.remove(channel, socket_id):

@@ -29,6 +29,7 @@ from .protocol import Code
 from .residence import Residence
 from .session import Session
 from .signature import Signer
+from .webhooks import Webhooks
 from .wire import close_frame
 from .wire import text_frame
 from .wire import Wire
@@ -90,12 +91,14 @@ class Server:
         gate: Gate,
         activity_timeout: int,
         announce: Announce,
+        webhooks: Webhooks,
     ) -> None:
         self.broker = broker
         self.hub = Hub()
         self.connections: dict[str, Connection] = {}
         self.started = False
-        self._residence = Residence(broker, self.hub, self.connections, rules)
+        self.webhooks = webhooks
+        self._residence = Residence(broker, self.hub, self.connections, rules, webhooks)
         self._gate = gate
         self._signer = signer
         self._rules = rules
@@ -196,6 +199,7 @@ class Server:
 
     def stop(self) -> None:
         self._stopped.set()
+        self.webhooks.stop()
         self.broker.stop()
 
     def _start(self) -> None:
@@ -204,6 +208,7 @@ class Server:
                 self.started = True
                 self.broker.start(self._deliver, self._link_changed)
                 self.broker.subscribe(CONTROL)
+                self.webhooks.start(self.broker)
                 threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
 
     def _perform(self, connection: Connection, action: session.Action) -> None:
@@ -227,6 +232,8 @@ class Server:
         except RedisUnavailable:
             reason = "the link between servers is down"
             connection.say(protocol.error(Code.CLIENT_EVENT_REFUSED, reason))
+        else:
+            self.webhooks.client_event(whisper.message, connection.socket_id)
 
     def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         self.hub.deliver([event for event in burst if not self._withhold(*event)])

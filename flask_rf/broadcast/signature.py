@@ -64,6 +64,10 @@ class Signer:
         """Whether ``auth`` is this app's word for who is behind the socket."""
         return self._accepts(auth, _user_text(socket_id, user_data))
 
+    def body(self, body: bytes) -> str:
+        """What vouches for the body of a webhook."""
+        return hmac.new(self.secrets[0].encode(), body, "sha256").hexdigest()
+
     def check_request(
         self, method: str, path: str, params: Iterable[tuple[str, str]], now: float
     ) -> None:
