@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from declared_settings import sections
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
-from declared_settings import sections
 
 
 class SettingsTables(SphinxDirective):
