@@ -2,17 +2,19 @@
 
 On the way in, functions run by ascending rank and before the app's own; on the
 way out, after the app's own and by descending rank. Flask runs its after-request
-list backwards, so the same order at the front of both lists gives both.
+list backwards, so the front of both lists is the place for ours.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from functools import lru_cache
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 from typing import TypeVar
 
@@ -31,15 +33,32 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class _Placed:
-    """What flask_rf has put into one app's lists."""
+    """What flask_rf does around the requests of one app: functions by ascending rank.
 
-    ranks: dict[int, int] = field(default_factory=dict)  # by id: callables need not hash
+    One function in each of Flask's lists stands for all of them: Flask asks of each, request
+    by request, whether it is a coroutine, which takes longer than many of ours.
+    """
+
+    befores: list[tuple[int, Before]] = field(default_factory=list)
+    afters: list[tuple[int, After]] = field(default_factory=list)
+    teardowns: list[tuple[int, Teardown]] = field(default_factory=list)
     exempt: set[str] = field(default_factory=set)
 
-    def insert(self, functions: list[Any], function: F, rank: int) -> None:
-        ours = [i for i, f in enumerate(functions) if self.ranks.get(id(f), rank + 1) <= rank]
-        functions.insert(ours[-1] + 1 if ours else _tracers_in_front(functions), function)
-        self.ranks[id(function)] = rank
+    def before(self) -> Any:
+        for _, function in self.befores:
+            answer = function()
+            if answer is not None:
+                return answer
+        return None
+
+    def after(self, response: Response) -> Response:
+        for _, function in reversed(self.afters):
+            response = function(response)
+        return response
+
+    def teardown(self, error: BaseException | None) -> None:
+        for _, function in reversed(self.teardowns):
+            function(error)
 
 
 def _tracers_in_front(functions: list[Any]) -> int:
@@ -74,11 +93,20 @@ def place(
     app._check_setup_finished(f"flask_rf.{feature}")
     placed, rank = _placed(app), RANKS.index(feature)
     if before is not None:
-        placed.insert(app.before_request_funcs.setdefault(None, []), before, rank)
+        _insert(placed.befores, rank, before, app.before_request_funcs, placed.before)
     if after is not None:
-        placed.insert(app.after_request_funcs.setdefault(None, []), after, rank)
+        _insert(placed.afters, rank, after, app.after_request_funcs, placed.after)
     if teardown is not None:
-        placed.insert(app.teardown_request_funcs.setdefault(None, []), teardown, rank)
+        _insert(placed.teardowns, rank, teardown, app.teardown_request_funcs, placed.teardown)
+
+
+def _insert(
+    ours: list[tuple[int, F]], rank: int, function: F, registry: dict[Any, list[Any]], run_ours: F
+) -> None:
+    if not ours:
+        functions = registry.setdefault(None, [])
+        functions.insert(_tracers_in_front(functions), run_ours)
+    insort(ours, (rank, function), key=itemgetter(0))
 
 
 def exempt(app: Flask, *endpoints: str) -> None:
