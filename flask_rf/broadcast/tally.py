@@ -92,10 +92,12 @@ class Tally:
         )
 
     def _note(self, channel: str, total: int, told_at: float | None) -> None:
-        if self._counts.get(channel) == 0:
+        if told_at is not None:
+            self._told[channel] = (told_at, total)
+        if channel in self._dirty:
+            return  # it has changed while it was written
+        if self._counts[channel] == 0:
             del self._counts[channel]
             self._told.pop(channel, None)
-        elif told_at is not None:
-            self._told[channel] = (told_at, total)
-        elif self._tell and tells_its_size(channel):
+        elif told_at is None and self._tell and tells_its_size(channel):
             self._dirty.add(channel)  # to be told once it may be
