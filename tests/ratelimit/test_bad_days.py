@@ -28,7 +28,7 @@ class Visitor:
     """Asks an app that is limited by the Redis at ``url``."""
 
     def __init__(self, app: Flask, url: str, in_greenlet: bool, **options: Any) -> None:
-        limiter = Limiter(app, redis_url=url, **options)
+        limiter = Limiter(app, redis_url=url, **{"timeout": 0.2, **options})
         app.add_url_rule("/a", "a", limiter.limit("1000/minute")(lambda: "a"))
         self._app = app
         self._in_greenlet = in_greenlet

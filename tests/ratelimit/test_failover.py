@@ -17,7 +17,7 @@ from tests.parts.redis import RedisProcess
 
 
 def limited(app: Flask, redis: RedisProcess, limit: str = "3/minute", **terms: Any) -> Flask:
-    limiter = Limiter(app, redis_url=redis.url)
+    limiter = Limiter(app, redis_url=redis.url, timeout=0.2)
     app.add_url_rule("/a", "a", limiter.limit(limit, **terms)(lambda: "a"))
     return app
 

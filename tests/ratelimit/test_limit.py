@@ -128,6 +128,14 @@ def test_terms_reach_every_limit() -> None:
     assert [limit.cost for limit in limits if isinstance(limit, Limit)] == [2, 2]
 
 
+def test_terms_are_added_to_limits_declared_before() -> None:
+    declared = as_limits(["api", str], {"cost": 2})
+
+    terms = [dict(limit.terms) for limit in as_limits(declared, {"scope": "x"})]  # type: ignore[union-attr]
+
+    assert terms == [{"cost": 2, "scope": "x"}] * 2
+
+
 def test_a_dynamic_limit_asks_each_time_and_may_say_none() -> None:
     answers = iter(["5/minute", None, [Limit.per_hour(1)]])
     (dynamic,) = as_limits(lambda: next(answers), {"cost": 1})

@@ -138,6 +138,10 @@ def test_short_keys_are_kept_as_they_are(key: str) -> None:
     assert bounded(key) == key
 
 
+def test_a_key_that_cannot_be_encoded_becomes_a_digest() -> None:
+    assert bounded("\udc80").startswith("#")
+
+
 def test_a_key_of_60_kilobytes_becomes_a_digest() -> None:
     assert len(bounded("k" * 60_000)) == 33
     assert bounded("k" * 60_000) != bounded("k" * 60_001)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fakeredis
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from flask_rf.ratelimit.limit import STRATEGIES
@@ -215,7 +214,6 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None)
 def test_memory_and_redis_decide_alike(steps: list[tuple[int, int, str]]) -> None:
     with pytest.MonkeyPatch.context() as patch, fakeredis.FakeRedis() as client:
         stop_the_clock(patch.setattr)

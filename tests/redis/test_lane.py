@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -14,6 +17,7 @@ from redis.exceptions import ResponseError
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.lane import Sender
 from flask_rf.redis.link import Link
+from tests.parts.processes import free_port
 from tests.parts.redis import RedisProcess
 
 
@@ -233,6 +237,39 @@ def test_what_a_socket_does_not_take_at_once_follows(redis_server: RedisProcess)
     )
 
     assert outcomes == [b"OK", value, b"a"]
+
+
+@pytest.fixture
+def tls_redis(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A Redis that speaks TLS on a port of its own, by a certificate it signed itself."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
+    port = free_port()
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
+    options += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+    server = RedisProcess(tmp_path, *options, "--tls-ca-cert-file", str(certificate))
+    server.url = f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none"
+    yield server
+    server.stop()
+
+
+@pytest.mark.skipif(
+    shutil.which("redis-server") is None or shutil.which("openssl") is None,
+    reason="needs a Redis built with TLS, and openssl",
+)
+def test_a_lane_may_run_over_tls(tls_redis: RedisProcess) -> None:
+    lane = sender(tls_redis, timeout=5.0)
+    value = b"x" * 3_000_000
+
+    outcomes = together(
+        lambda: lane.execute("SET", "large", value),
+        lambda: gevent.sleep(0) or lane.execute("GET", "large"),
+        *(lambda n=n: lane.execute("ECHO", n) for n in range(20)),
+    )
+
+    assert outcomes == [b"OK", value, *(str(n).encode() for n in range(20))]
 
 
 def test_a_forked_process_dials_for_itself(
