@@ -56,11 +56,11 @@ class Compressor:
 
     def before(self) -> None:
         environ = hooks.current_request().environ
-        if self.options.strict and not _is_websocket(environ):
-            choice = self._choose(environ.get("HTTP_ACCEPT_ENCODING"))
-            # Not after the view, which would have done what the client is told it did not.
-            if not choice.codings and not choice.identity:
-                abort(406)
+        choice = self._choose(environ.get("HTTP_ACCEPT_ENCODING"))
+        nothing_fits = not choice.codings and not choice.identity
+        # Not after the view, which would have done what the client is told it did not.
+        if nothing_fits and self.options.strict and not _is_websocket(environ):
+            abort(406)
         strip_conditions(environ)
 
     def after(self, response: Response) -> Response:
