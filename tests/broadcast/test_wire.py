@@ -120,7 +120,11 @@ def test_a_close_without_a_code_is_answered_as_normal() -> None:
     assert closed == Closed(1000, close_frame(1000), by_peer=True)
 
 
-@pytest.mark.parametrize("end", [frame(8, b""), frame(1, b"\xff"), b"\xff\xff", frame(2, b"")])
+@pytest.mark.parametrize(
+    "end",
+    [frame(8, b""), frame(1, b"\xff"), b"\xff\xff", frame(2, b"")],
+    ids=["a close", "no text", "no frame", "bytes"],
+)
 def test_nothing_is_read_after_the_end(end: bytes) -> None:
     reader = wire()
     assert len(list(reader.feed(end + frame(1, b"late")))) == 1
