@@ -157,6 +157,8 @@ def _is_websocket(environ: Mapping[str, Any]) -> bool:
 
 def _names_encoded(asked: Request, response: Response, coding: str) -> bool:
     """Whether a 304 without a body answers a client that holds the body encoded as ``coding``."""
+    if response.status_code != 304:
+        return False
     etag = response.headers.get("ETag")
     tags = asked.environ.get(SUFFIXED_TAGS)
     return etag is not None and tags is not None and with_suffix(etag, coding) in tags

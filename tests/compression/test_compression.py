@@ -276,6 +276,15 @@ def test_rule_23_head_announces_a_coding_that_only_encoding_could_rule_out(app: 
     assert coding_of(client.get("/", headers=GZIP)) is None
 
 
+def test_rule_23_head_of_a_small_body_is_plain_whatever_the_client_holds(app: Flask) -> None:
+    Compress(app)
+    client = serve(app, "tiny", ETag='"v1"')
+    held = {**GZIP, "If-None-Match": '"v1:gzip"'}
+    head, get = client.head("/", headers=held), client.get("/", headers=held)
+    assert (coding_of(head), coding_of(get)) == (None, None)
+    assert head.headers["ETag"] == get.headers["ETag"]
+
+
 def test_rule_23_head_of_a_stream_has_the_headers_of_get(app: Flask) -> None:
     Compress(app)
 
