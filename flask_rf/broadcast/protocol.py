@@ -55,7 +55,7 @@ class ClientMessage:
         if isinstance(data, str):
             try:
                 data = json.loads(data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 data = None
         return data if isinstance(data, dict) else {}
 

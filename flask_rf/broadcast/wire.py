@@ -130,7 +130,8 @@ class Wire:
         self._size += len(event.data)
         if self._size > self.max_size:
             return Closed(TOO_BIG, close_frame(TOO_BIG, f"over {self.max_size} characters"))
-        self._parts.append(event.data)
+        if event.data:  # else a peer could have us keep empty fragments without end
+            self._parts.append(event.data)
         if not event.message_finished:
             return None
         text = "".join(self._parts)

@@ -106,6 +106,13 @@ def test_fragments_without_end_are_refused() -> None:
     assert code_of(fed(data)) == 1009
 
 
+def test_empty_fragments_without_end_are_not_kept() -> None:
+    reader = wire()
+    list(reader.feed(frame(1, b"", last=False) + frame(0, b"", last=False) * 1000))
+    assert reader._parts == []
+    assert list(reader.feed(frame(0, b"{}"))) == [Text("{}")]
+
+
 def test_the_limit_is_for_one_message_not_for_the_connection() -> None:
     assert fed(frame(1, b"x" * 900) * 3) == [Text("x" * 900)] * 3
 
