@@ -175,3 +175,18 @@ def test_a_body_is_only_ever_encoded_as_the_client_takes_it(accepted: str, tags:
     coding = respond("GET", "/tagged", headers).headers.get("Content-Encoding")
     named = [element.partition(";")[0].strip().lower() for element in accepted.split(",")]
     assert coding is None or coding in named or f"x-{coding}" in named or "*" in named
+
+
+CHANGING = re.compile("Content-Length|X-Request-ID|Date|(X-)?RateLimit.*")
+
+
+@example_count(300)
+@given(st.sampled_from(["/", "/tagged", "/stream", "/nowhere"]), some_headers)
+def test_head_is_described_as_get(path: str, headers: dict[str, str]) -> None:
+    head, get = (respond(method, path, headers).headers for method in ("HEAD", "GET"))
+    assert head.get("Content-Length") in (None, get.get("Content-Length"))
+    described, sent = (
+        [(name, value) for name, value in found if not CHANGING.fullmatch(name)]
+        for found in (head, get)
+    )
+    assert described == sent
