@@ -27,8 +27,8 @@ from typing import NamedTuple
 from tests.parts.redis import RedisProcess
 
 from .peers import report
-from .peers.installed import CONTENDERS
 from .peers.installed import Contender
+from .peers.installed import CONTENDERS
 from .peers.installed import missing
 from .peers.parts import CLIENTS
 from .peers.parts import Pinned

@@ -14,6 +14,7 @@ from typing import NamedTuple
 _STAMP = re.compile(rb"sent\W+(\d{18})")
 _BATCH = 100  # handshakes under way at once
 _CHUNK = 262_144
+_LOOK = 0.001  # seconds
 
 
 class Dialect(NamedTuple):
@@ -108,7 +109,10 @@ class Swarm:
 
     def read(self, seconds: float, timing: bool = False) -> None:
         """Take what there is, waiting at most so long for something."""
-        for descriptor, _ in self._epoll.poll(seconds):
+        # Clients are elsewhere in life: the server is not to pay for waking this process up
+        # at each send, so it looks once a millisecond.
+        time.sleep(min(_LOOK, seconds))
+        for descriptor, _ in self._epoll.poll(max(seconds - _LOOK, 0)):
             client = self._clients[descriptor]
             with suppress(BlockingIOError):
                 self._take(client, client.sock.recv(_CHUNK))
