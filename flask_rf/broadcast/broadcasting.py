@@ -169,9 +169,9 @@ class Broadcasting:
                 parse_channel(name)
         except InvalidChannel as error:
             raise BroadcastError(str(channels[0]), event, str(error)) from None
-        if not isinstance(event, str) or not 0 < len(event) <= protocol.MAX_EVENT:
-            limit = f"an event's name has 1 to {protocol.MAX_EVENT} characters"
-            raise BroadcastError(channels[0], str(event), limit)
+        fault = protocol.event_fault(event)
+        if fault is not None:
+            raise BroadcastError(channels[0], str(event), fault)
         text = self._write(channels[0], event, {} if data is None else data)
         size = len(text.encode())
         if size > self.options.max_event:

@@ -97,8 +97,9 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _read_event(fields: Mapping[str, Any], max_event: int) -> Event:
     name, data, skip = fields.get("name"), fields.get("data"), fields.get("socket_id")
-    if not isinstance(name, str) or not 0 < len(name) <= protocol.MAX_EVENT:
-        raise Refused(400, f"'name' is no text of 1 to {protocol.MAX_EVENT} characters")
+    fault = protocol.event_fault(name)
+    if fault is not None:
+        raise Refused(400, fault)
     if not isinstance(data, str):
         raise Refused(400, "'data' is no text; encode it as JSON first")
     size = len(data.encode("utf-8", "replace"))
@@ -106,7 +107,7 @@ def _read_event(fields: Mapping[str, Any], max_event: int) -> Event:
         raise Refused(413, f"data of {size} bytes is more than BROADCAST_MAX_EVENT={max_event}")
     if skip is not None and not (isinstance(skip, str) and protocol.is_socket_id(skip)):
         raise Refused(400, "'socket_id' is not two numbers with a dot between them")
-    return Event(name, data, _channels(fields), skip or "", parse_info(fields))
+    return Event(str(name), data, _channels(fields), skip or "", parse_info(fields))
 
 
 def _channels(fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ VERSIONS = range(5, 8)
 MEMBER_REMOVED = b'{"event":"pusher_internal:member_removed"'
 MAX_EVENT = 200
 
+_RESERVED = ("pusher:", "pusher_internal:", "rf:")
 _SOCKET_ID = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 
 
@@ -81,6 +82,15 @@ def parse_message(text: str) -> ClientMessage:
     if channel is not None and not isinstance(channel, str):
         raise BadMessage("'channel' is not a text")
     return ClientMessage(event, channel, message.get("data"))
+
+
+def event_fault(name: Any) -> str | None:
+    """Why an event cannot be published under this name; None where it can."""
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_EVENT:
+        return f"an event's name has 1 to {MAX_EVENT} characters"
+    if name.startswith(_RESERVED):
+        return f"names that begin with {', '.join(_RESERVED)} are the protocol's own"
+    return None
 
 
 def is_socket_id(text: str) -> bool:

@@ -84,6 +84,14 @@ def test_an_events_name_outside_the_rules_is_an_error(broadcast: Broadcast, even
         broadcast.to("chat").send(event)
 
 
+@pytest.mark.parametrize("event", ["pusher:error", "pusher_internal:member_removed", "rf:resumed"])
+def test_the_protocols_own_events_are_not_the_apps_to_send(
+    broadcast: Broadcast, event: str
+) -> None:
+    with pytest.raises(BroadcastError, match="the protocol's own"):
+        broadcast.to("chat").send(event)
+
+
 def test_too_large_an_event_is_an_error_that_names_the_setting(broadcast: Broadcast) -> None:
     with pytest.raises(BroadcastError, match="BROADCAST_MAX_EVENT=100000"):
         broadcast.to("chat").send("message", "x" * 100_001)

@@ -232,9 +232,11 @@ def test_another_apps_id_is_not_found(app: Flask, broadcast: Broadcast) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"name": ""}, "'name'"),
-        ({"name": "x" * 201}, "'name'"),
-        ({"name": 7}, "'name'"),
+        ({"name": ""}, "1 to 200 characters"),
+        ({"name": "x" * 201}, "1 to 200 characters"),
+        ({"name": 7}, "1 to 200 characters"),
+        ({"name": "pusher:error"}, "the protocol's own"),
+        ({"name": "pusher_internal:member_removed"}, "the protocol's own"),
         ({"data": {"id": 7}}, "'data' is no text"),
         ({"data": None}, "'data' is no text"),
         ({"channels": []}, "'channels'"),
