@@ -131,6 +131,27 @@ def test_callables_that_cannot_be_hashed_keep_their_places(app: Flask, diary: Di
     assert diary.entries[:2] == ["cors in", "unhashable in"]
 
 
+def test_one_function_in_each_of_flasks_lists_stands_for_all(app: Flask, diary: Diary) -> None:
+    for feature in FEATURES:
+        diary.place(app, feature)
+    lists = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
+    assert [len(functions[None]) for functions in lists] == [1, 1, 1]
+
+
+def test_opentelemetry_comes_before_everything(app: Flask, diary: Diary) -> None:
+    def tracing() -> None:
+        diary.entries.append("span opened")
+
+    tracing.__module__ = "opentelemetry.instrumentation.flask"
+    app.before_request(tracing)
+    diary.keep_by(app, "app")
+    diary.place(app, "cors")
+
+    app.test_client().get("/")
+
+    assert diary.entries[:4] == ["span opened", "cors in", "app in", "view"]
+
+
 def test_a_feature_that_answers_keeps_later_ones_and_the_app_out(app: Flask, diary: Diary) -> None:
     diary.keep_by(app, "app")
     diary.place(app, "limiter")

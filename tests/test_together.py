@@ -200,8 +200,10 @@ def ask(worker: Gunicorn) -> Iterator[Asked]:
     """Requests on one kept-alive connection."""
     connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=10)
 
-    def ask(method: str, path: str, headers: dict[str, str]) -> tuple[int, Headers, bytes]:
-        connection.request(method, path, headers=headers)
+    def ask(
+        method: str, path: str, headers: dict[str, str], body: str = ""
+    ) -> tuple[int, Headers, bytes]:
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, Headers(response.getheaders()), response.read()
 
@@ -220,6 +222,19 @@ def test_a_kept_alive_connection_is_served_request_by_request(ask: Asked) -> Non
         if method == "GET" and headers.get("Content-Encoding") == "gzip":
             assert gzip.decompress(body)
     assert len(ids) == 2 * len(RESPONSES)
+
+
+@pytest.mark.servers
+def test_a_kept_alive_connection_outlives_responses_without_a_body(ask: Asked) -> None:
+    tag = ask("GET", "/tagged", PAGE)[1]["ETag"]
+    for _ in range(2):
+        status, headers, body = ask("GET", "/tagged", PAGE | {"If-None-Match": tag})
+        assert (status, headers["ETag"], body) == (304, tag, b"")
+        assert_served_to_the_page(headers)
+        assert ask("OPTIONS", "/orders", PREFLIGHT)[0] == 204
+        status, headers, _ = ask("POST", "/upload", PAGE, "x" * 1001)
+        assert status == 413
+        assert_served_to_the_page(headers)
 
 
 @pytest.mark.servers
