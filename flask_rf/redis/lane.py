@@ -8,6 +8,7 @@ dials anew.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections import deque
@@ -51,8 +52,9 @@ class Sender:
         return self._dialled.address
 
     def prepare(self) -> None:
-        """Load the client library now, which takes longer than a command may."""
-        self._dialled.client  # noqa: B018
+        """Load the client libraries now, which takes longer than a command may."""
+        importlib.import_module("hiredis")
+        importlib.import_module("redis")
 
     def execute(self, *command: Any) -> Any:
         """Send one command and wait for its reply.

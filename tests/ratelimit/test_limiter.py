@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import logging
-
 import pytest
-from flask import Blueprint
 from flask import Flask
 from flask import request
 from flask import Response
-from flask.views import MethodView
 
 from flask_rf import ConfigurationError
 from flask_rf import Limiter
@@ -29,27 +25,6 @@ def test_a_view_is_limited(app: Flask) -> None:
         return "orders"
 
     assert statuses(app, "/orders", 3) == [200, 200, 429]
-
-
-def test_the_decorator_may_stand_above_the_route(app: Flask) -> None:
-    limiter = Limiter(app)
-
-    @limiter.limit("1/minute")
-    @app.get("/orders")
-    def orders() -> str:
-        return "orders"
-
-    assert statuses(app, "/orders", 2) == [200, 429]
-
-
-def test_a_typo_is_refused_on_decoration_naming_the_view_and_the_word() -> None:
-    limiter = Limiter()
-
-    def orders() -> str:
-        return "orders"
-
-    with pytest.raises(ConfigurationError, match=r"orders='5/mintue': .* write minute"):
-        limiter.limit("5/mintue")(orders)
 
 
 def test_a_typo_in_a_setting_is_refused_naming_it(app: Flask) -> None:
@@ -145,84 +120,6 @@ def test_an_options_request_flask_answers_costs_the_view_nothing(app: Flask) -> 
     assert statuses(app, "/a", 3, method="OPTIONS") + statuses(app, "/a", 1) == [200] * 4
 
 
-def test_clients_are_told_apart_by_address(app: Flask) -> None:
-    Limiter(app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
-    one, other = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
-
-    assert statuses(app, "/a", 1, environ_base=one) == [200]
-    assert statuses(app, "/a", 1, environ_base=other) == [200]
-    assert statuses(app, "/a", 1, environ_base=one) == [429]
-
-
-def test_addresses_of_one_ipv6_network_are_one_client(app: Flask) -> None:
-    Limiter(app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
-
-    codes = [
-        statuses(app, "/a", 1, environ_base={"REMOTE_ADDR": f"2001:db8::{n}"})[0] for n in range(3)
-    ]
-
-    assert codes == [200, 429, 429]
-
-
-def test_the_ipv6_network_counted_as_one_client_can_be_set(app: Flask) -> None:
-    Limiter(app, per_minute=1, ipv6_prefix=128)
-    app.add_url_rule("/a", "a", lambda: "a")
-
-    codes = [
-        statuses(app, "/a", 1, environ_base={"REMOTE_ADDR": f"2001:db8::{n}"})[0] for n in range(3)
-    ]
-
-    assert codes == [200, 200, 200]
-
-
-def test_forwarding_headers_count_behind_trusted_proxies_only(app: Flask) -> None:
-    app.config["TRUSTED_PROXIES"] = "10.0.0.0/8"
-    Limiter(app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
-
-    def ask(peer: str, forwarded: str) -> int:
-        return statuses(
-            app,
-            "/a",
-            1,
-            environ_base={"REMOTE_ADDR": peer},
-            headers={"X-Forwarded-For": forwarded},
-        )[0]
-
-    assert [ask("10.0.0.1", "192.0.2.1"), ask("10.0.0.1", "192.0.2.2")] == [200, 200]
-    assert [ask("192.0.2.9", "192.0.2.3"), ask("192.0.2.9", "192.0.2.4")] == [200, 429]
-
-
-def test_an_app_may_say_whose_request_it_is(app: Flask) -> None:
-    app.config["RATE_LIMIT_KEY"] = lambda: request.headers.get("X-Api-Key")
-    Limiter(app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
-
-    assert statuses(app, "/a", 2, headers={"X-Api-Key": "ann"}) == [200, 429]
-    assert statuses(app, "/a", 1, headers={"X-Api-Key": "bob"}) == [200]
-
-
-@pytest.mark.parametrize("headers", [{}, {"X-Api-Key": ""}])
-def test_a_missing_key_is_no_bypass_but_the_address(app: Flask, headers: dict[str, str]) -> None:
-    Limiter(lambda: request.headers.get("X-Api-Key"), app=app, per_minute=1)
-    app.add_url_rule("/a", "a", lambda: "a")
-
-    assert statuses(app, "/a", 2, headers=headers) == [200, 429]
-
-
-def test_a_key_function_may_take_the_request(app: Flask) -> None:
-    limiter = Limiter(app)
-
-    @app.get("/a")
-    @limiter.limit("1/minute", key_func=lambda request: request.args["user"])
-    def a() -> str:
-        return "a"
-
-    assert statuses(app, "/a?user=ann", 2) + statuses(app, "/a?user=bob", 1) == [200, 429, 200]
-
-
 def test_flask_limiters_names_of_options_are_understood(app: Flask) -> None:
     Limiter(
         lambda: "everyone",
@@ -267,74 +164,6 @@ def test_nothing_is_limited_where_the_limiter_is_off(app: Flask) -> None:
     assert [messages.allows() for _ in range(3)] == [True, True, True]
 
 
-def test_a_blueprint_and_those_within_it_are_limited(app: Flask) -> None:
-    limiter = Limiter(app)
-    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
-    outer.add_url_rule("/a", "a", lambda: "a")
-    inner.add_url_rule("/b", "b", lambda: "b")
-    outer.register_blueprint(inner)
-    limiter.limit("1/minute")(outer)
-    app.register_blueprint(outer)
-
-    assert statuses(app, "/a", 2) + statuses(app, "/b", 2) == [200, 429, 200, 429]
-
-
-def test_a_nested_blueprints_limits_replace_its_parents(app: Flask) -> None:
-    limiter = Limiter(app)
-    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
-    inner.add_url_rule("/b", "b", lambda: "b")
-    outer.register_blueprint(inner)
-    limiter.limit("1/minute")(outer)
-    limiter.limit("2/minute")(inner)
-    app.register_blueprint(outer)
-
-    assert statuses(app, "/b", 3) == [200, 200, 429]
-
-
-def test_a_blueprint_may_be_exempt_while_its_view_is_limited(app: Flask) -> None:
-    limiter = Limiter(app, default="1/minute")
-    pages = Blueprint("pages", __name__)
-    pages.add_url_rule("/a", "a", lambda: "a")
-    pages.add_url_rule("/b", "b", limiter.limit("2/minute")(lambda: "b"))
-    limiter.exempt(pages)
-    app.register_blueprint(pages)
-
-    assert statuses(app, "/a", 3) == [200, 200, 200]
-    assert statuses(app, "/b", 3) == [200, 200, 429]
-
-
-def test_class_based_views_are_limited_as_a_whole_or_by_method(app: Flask) -> None:
-    limiter = Limiter(app)
-
-    class Orders(MethodView):
-        decorators = [limiter.limit("3/minute")]
-
-        def get(self) -> str:
-            return "orders"
-
-        @limiter.limit("1/minute", override_defaults=False)
-        def post(self) -> str:
-            return "made"
-
-    app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
-
-    assert statuses(app, "/orders", 2, method="POST") == [200, 429]
-    assert statuses(app, "/orders", 3) == [200, 200, 429]
-
-
-def test_a_limit_on_a_view_class_holds(app: Flask) -> None:
-    limiter = Limiter(app)
-
-    @limiter.limit("1/minute")
-    class Orders(MethodView):
-        def get(self) -> str:
-            return "orders"
-
-    app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
-
-    assert statuses(app, "/orders", 2) == [200, 429]
-
-
 def test_one_limiter_on_two_apps_keeps_them_apart() -> None:
     limiter = Limiter()
     apps = [Flask("one"), Flask("two")]
@@ -351,29 +180,6 @@ def test_an_app_is_limited_once(app: Flask) -> None:
 
     with pytest.raises(SetupError, match="already set up"):
         Limiter(app)
-
-
-def test_a_limit_that_no_route_leads_to_is_reported(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
-    limiter = Limiter(app)
-
-    @limiter.limit("1/minute")
-    def forgotten() -> str:
-        return "nobody calls"
-
-    with caplog.at_level(logging.WARNING, "flask_rf"):
-        limiter.check()
-
-    assert "forgotten is on no route" in caplog.text
-
-
-def test_an_undefined_name_stops_the_start_naming_the_endpoint(app: Flask) -> None:
-    limiter = Limiter(app)
-    app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))
-
-    with pytest.raises(ConfigurationError, match="a='api': no limiter is defined"):
-        limiter.check()
 
 
 def test_redis_without_a_url_is_refused(app: Flask) -> None:
