@@ -15,12 +15,19 @@ from typing import NamedTuple
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser
+from playwright.sync_api import expect
+from playwright.sync_api import Page
+from playwright.sync_api import sync_playwright
 
 import dev
 import flask_rf
 from flask_rf.cli import rf as commands
 from flask_rf.settings import resolved_settings
+from tests.browser.conftest import chromium_path
+from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import ROOT
+from tests.parts.redis import RedisProcess
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.rst"))
@@ -66,17 +73,59 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     """In order and in one namespace, beside the page's other files; then the tests in it."""
     monkeypatch.chdir(tmp_path)
+    write_files(page, tmp_path)
     scope: dict[str, Any] = {"__name__": f"docs_{page.replace('-', '_')}"}
     for block in blocks(TEXT[page]):
         if block.language == "python":
             exec(compile(block.code, f"{page}.rst", "exec", dont_inherit=True), scope)
         elif block.language == "pycon":
             run_session(block.code, page, scope)
-        elif block.file is not None:
-            (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / block.file).write_text(block.code)
     for name in [name for name in scope if name.startswith("test_")]:
         scope[name]()
+
+
+def write_files(page: str, folder: Path) -> None:
+    """Write what a page names a file for, save its Python."""
+    for block in blocks(TEXT[page]):
+        if block.file is not None and block.language != "python":
+            (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.file).write_text(block.code, encoding="utf-8")
+
+
+@pytest.mark.browser
+@pytest.mark.servers
+def test_the_tutorials_chat_works_between_two_workers(
+    tmp_path: Path, redis_server: RedisProcess
+) -> None:
+    source = [block.code for block in blocks(TEXT["tutorial"]) if block.language == "python"]
+    (tmp_path / "app.py").write_text("\n".join(source), encoding="utf-8")
+    write_files("tutorial", tmp_path)
+    options = ("--workers", "2", "--chdir", str(tmp_path))
+    server = Gunicorn("app:app", tmp_path, *options, REDIS_URL=redis_server.url)
+    try:
+        with sync_playwright() as playwright:
+            launch = playwright.chromium.launch
+            browser = launch(executable_path=chromium_path(), args=["--no-sandbox"])
+            ann, bob = (enter(browser, server.url, name) for name in ("Ann", "Bob"))
+            expect(ann.locator("#people")).to_contain_text("Bob")
+            ann.fill("[name=text]", "Hello")
+            ann.press("[name=text]", "Enter")
+            expect(bob.locator("li")).to_have_text("Ann: Hello")
+            for _ in range(20):
+                ann.press("[name=text]", "Enter")
+            expect(ann.locator("#note")).to_contain_text("Too fast. Again in")
+    finally:
+        server.stop()
+
+
+def enter(browser: Browser, url: str, name: str) -> Page:
+    """A visitor's window, in the room."""
+    window = browser.new_context().new_page()
+    window.goto(url)
+    window.fill("[name=name]", name)
+    window.click("button")
+    expect(window.locator("#people")).to_contain_text(name)
+    return window
 
 
 def run_session(code: str, page: str, scope: dict[str, Any]) -> None:
