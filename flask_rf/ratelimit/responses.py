@@ -28,11 +28,16 @@ _PROBLEM = "application/problem+json"
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Too many requests</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto }}
+body {{
+  max-width: 32rem; margin: 0 auto; padding: 18vh 1.5rem 2rem;
+  font: 1.1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+}}
+h1 {{ margin: 0; font-size: 1.8rem; line-height: 1.2 }}
+p {{ margin: .8rem 0 0 }}
 </style>
 <h1>Too many requests</h1>
 <p>{message}</p>
