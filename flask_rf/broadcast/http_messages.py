@@ -75,8 +75,8 @@ def parse_info(fields: Mapping[str, Any]) -> frozenset[str]:
 def read_channel(name: Any) -> Channel:
     """:raises Refused: the name is outside the rules."""
     try:
-        return parse_channel(name)
-    except (InvalidChannel, TypeError) as error:  # TypeError: a list, say, has no hash
+        return parse_channel(name if isinstance(name, str) else "")
+    except InvalidChannel as error:
         raise Refused(400, str(error)) from None
 
 

@@ -105,3 +105,9 @@ def test_a_request_is_good_for_one_path_and_for_ten_minutes() -> None:
 
 def test_half_a_surrogate_pair_is_a_wrong_signature_and_no_error() -> None:
     assert not SIGNER.accepts_channel(f"{SIGNER.key}:\ud800", "1.1", "presence-a", '"\udfff"')
+
+
+@given(st.dictionaries(st.sampled_from([*PARAMS, "auth_signature", "Info"]), st.text()))
+def test_no_query_passes_for_a_signed_one(change: dict[str, str]) -> None:
+    with pytest.raises(BadSignature):
+        SIGNER.check_request("POST", "/apps/3/events", {**PARAMS, **change}.items(), 1353088179)
