@@ -111,9 +111,6 @@ def test_the_tutorials_chat_works_between_two_workers(
             ann.fill("[name=text]", "Hello")
             ann.press("[name=text]", "Enter")
             expect(bob.locator("li")).to_have_text("Ann: Hello")
-            for _ in range(20):
-                ann.press("[name=text]", "Enter")
-            expect(ann.locator("#note")).to_contain_text("Too fast. Again in")
     finally:
         server.stop()
 
