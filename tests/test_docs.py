@@ -45,7 +45,7 @@ _SETTING = re.compile(
     r"_[A-Z_]*[A-Z])\b(?![*_])"
 )
 #: Written wrong to show what happens.
-_TYPOS = {"CORS_ORIGIN", "RATE_LIMIT_PER_MINTUE"}
+_TYPOS = {"RATE_LIMIT_PER_MINTUE"}
 
 
 class Block(NamedTuple):
