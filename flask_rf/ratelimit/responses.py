@@ -135,9 +135,9 @@ def prefers_html(accept: str) -> bool:
 
 def nearest_of(decisions: Sequence[Decision]) -> Decision:
     """The decision that matters most to the client."""
-    nearest = decisions[0]
-    for decision in decisions:
-        if decision is not nearest and _tighter(decision, nearest):
+    nearest, *others = decisions
+    for decision in others:
+        if _tighter(decision, nearest):
             nearest = decision
     return nearest
 
@@ -155,7 +155,7 @@ def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
         ("RateLimit", ", ".join(quotas)),
         ("X-RateLimit-Limit", str(nearest.claim.policy.count)),
         ("X-RateLimit-Remaining", str(nearest.verdict.remaining)),
-        ("X-RateLimit-Reset", str(nearest.reset_at)),
+        ("X-RateLimit-Reset", str(math.ceil(time.time() + nearest.verdict.reset / 1e6))),
     ]
 
 
