@@ -21,9 +21,16 @@ if TYPE_CHECKING:
     from .errors import RFError as RFError
     from .errors import SetupError as SetupError
     from .extension import RF as RF
+    from .health import DatabaseCheck as DatabaseCheck
     from .health import Health as Health
     from .logs import AccessLog as AccessLog
+    from .ratelimit import get_remote_address as get_remote_address
+    from .ratelimit import Limit as Limit
     from .ratelimit import Limiter as Limiter
+    from .ratelimit import MemoryRateLimiter as MemoryRateLimiter
+    from .ratelimit import RateLimitExceeded as RateLimitExceeded
+    from .ratelimit import RedisRateLimiter as RedisRateLimiter
+    from .request_id import carry as carry
     from .request_id import current_request_id as current_request_id
     from .request_id import RequestID as RequestID
     from .request_id import RequestIDFilter as RequestIDFilter
@@ -35,16 +42,23 @@ _HOMES = {
     "CORS": "cors",
     "Compress": "compression",
     "ConfigurationError": "errors",
+    "DatabaseCheck": "health",
     "Event": "broadcast",
     "Health": "health",
+    "Limit": "ratelimit",
     "Limiter": "ratelimit",
+    "MemoryRateLimiter": "ratelimit",
+    "RateLimitExceeded": "ratelimit",
+    "RedisRateLimiter": "ratelimit",
     "RF": "extension",
     "RFError": "errors",
     "RequestID": "request_id",
     "RequestIDFilter": "request_id",
     "SetupError": "errors",
+    "carry": "request_id",
     "cross_origin": "cors",
     "current_request_id": "request_id",
+    "get_remote_address": "ratelimit",
 }
 
 __all__ = sorted(_HOMES)

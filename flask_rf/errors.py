@@ -27,7 +27,8 @@ class ConfigurationError(RFError, ValueError):
         self.value = value
         self.remedy = remedy
         self.source = source
-        origin = f" (from the {source})" if source else ""
+        article = "" if source == "app.config" else "the "
+        origin = f" (from {article}{source})" if source else ""
         super().__init__(f"{setting}={value!r}{origin}: {remedy}")
 
 

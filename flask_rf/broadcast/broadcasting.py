@@ -51,8 +51,6 @@ class Broadcasting:
     """
 
     def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
-        if options.between_processes and options.redis_url is None:
-            raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
         self.options = options
         self.authorizer = authorizer
         self.signer = Signer(options.app_key, options.secrets_for(app))

@@ -119,6 +119,17 @@ class BroadcastOptions(Options):
         doc="Master key of encrypted channels: 32 bytes in base64.",
     )
 
+    def __post_init__(self) -> None:
+        """:raises ConfigurationError: a back end that cannot carry events."""
+        if self.backend == "redis" and self.redis_url is None:
+            raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
+        if self.between_processes and str(self.redis_url).startswith("redis+cluster:"):
+            raise ConfigurationError(
+                "BROADCAST_REDIS_URL",
+                "redis+cluster://…",
+                "name one server or a Sentinel's primary here; a Cluster is for rate limits",
+            )
+
     @property
     def between_processes(self) -> bool:
         return self.backend == "redis" or (self.backend is None and self.redis_url is not None)

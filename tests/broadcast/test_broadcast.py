@@ -178,6 +178,15 @@ def test_redis_is_the_default_where_there_is_one(
         Broadcast(Flask("other"), backend="memory").compiled.start(2)
 
 
+def test_a_cluster_is_refused_for_events_but_may_count_limits(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis+cluster://localhost:7000")
+    with pytest.raises(ConfigurationError, match="BROADCAST_REDIS_URL.*a Cluster is for rate"):
+        Broadcast(app)
+    assert Broadcast(app, backend="memory")
+
+
 def test_redis_without_a_url_is_refused(app: Flask) -> None:
     with pytest.raises(ConfigurationError, match="set REDIS_URL as well"):
         Broadcast(app, backend="redis")
