@@ -96,6 +96,8 @@ class Sender:
             return lane
         if not in_greenlet():
             return None
+        if lane is not None:
+            lane.abandon()
         lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
         return lane
 
@@ -164,6 +166,12 @@ class Lane:
             self._doubt(reply)
             raise reply
         return reply
+
+    def abandon(self) -> None:
+        """Let go of a connection that the process this one was forked from goes on using."""
+        self._timer.stop()
+        if self._link is not None:
+            self._link.close()
 
     def _schedule(self) -> None:
         if not self._flushing:
@@ -244,13 +252,11 @@ class Lane:
             spawn(self._connect)
 
     def _connect(self) -> None:
-        from redis.exceptions import RedisError
-
         pool: Any = self._server.client.connection_pool
         connection = pool.make_connection()
         try:
             connection.connect()
-        except (RedisError, OSError) as error:
+        except Exception as error:  # whatever it is, those who wait must hear of it
             self._hub.loop.run_callback(self._not_connected, error)
         else:
             self._hub.loop.run_callback(self._connected, connection)

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.os
 import pytest
 from redis.exceptions import ConnectionError
 from redis.exceptions import ReadOnlyError
@@ -17,11 +15,10 @@ from redis.exceptions import ResponseError
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.lane import Sender
 from flask_rf.redis.link import Link
-from tests.parts.processes import free_port
 from tests.parts.redis import RedisProcess
 
 
-def sender(server: RedisProcess, timeout: float = 1.0) -> Sender:
+def sender(server: RedisProcess, timeout: float = 10.0) -> Sender:
     return Sender(server.url, RedisOptions(), timeout)
 
 
@@ -226,62 +223,23 @@ def test_a_server_that_is_no_primary_any_more_is_left(own_redis: RedisProcess) -
     assert not clients(own_redis) & before
 
 
-def test_what_a_socket_does_not_take_at_once_follows(redis_server: RedisProcess) -> None:
-    lane = sender(redis_server, timeout=5.0)
-    value = b"x" * 8_000_000
+@pytest.mark.unpatched
+def test_a_forked_process_dials_for_itself(redis_server: RedisProcess) -> None:
+    lane = sender(redis_server)
+    (mine,) = together(lambda: lane.execute("CLIENT", "ID"))
+    reader, writer = os.pipe()
+    child = gevent.os.fork_gevent()
+    if child == 0:
+        (theirs,) = together(lambda: lane.execute("CLIENT", "ID"))
+        os.write(writer, str(theirs).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = int(os.read(reader, 100))
+    for end in (reader, writer):
+        os.close(end)
 
-    outcomes = together(
-        lambda: lane.execute("SET", "large", value),
-        lambda: gevent.sleep(0) or lane.execute("GET", "large"),
-        lambda: lane.execute("ECHO", "a"),
-    )
-
-    assert outcomes == [b"OK", value, b"a"]
-
-
-@pytest.fixture
-def tls_redis(tmp_path: Path) -> Iterator[RedisProcess]:
-    """A Redis that speaks TLS on a port of its own, by a certificate it signed itself."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key)]
-    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
-    port = free_port()
-    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
-    options += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
-    server = RedisProcess(tmp_path, *options, "--tls-ca-cert-file", str(certificate))
-    server.url = f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none"
-    yield server
-    server.stop()
-
-
-@pytest.mark.skipif(
-    shutil.which("redis-server") is None or shutil.which("openssl") is None,
-    reason="needs a Redis built with TLS, and openssl",
-)
-def test_a_lane_may_run_over_tls(tls_redis: RedisProcess) -> None:
-    lane = sender(tls_redis, timeout=5.0)
-    value = b"x" * 3_000_000
-
-    outcomes = together(
-        lambda: lane.execute("SET", "large", value),
-        lambda: gevent.sleep(0) or lane.execute("GET", "large"),
-        *(lambda n=n: lane.execute("ECHO", n) for n in range(20)),
-    )
-
-    assert outcomes == [b"OK", value, *(str(n).encode() for n in range(20))]
-
-
-def test_a_forked_process_dials_for_itself(
-    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lane, before = sender(redis_server), clients(redis_server)
-    together(lambda: lane.execute("PING"))
-    with monkeypatch.context() as child:
-        child.setattr(os, "getpid", lambda: -1)
-        together(lambda: lane.execute("PING"))
-
-    assert len(clients(redis_server) - before) == 2
+    assert theirs != mine
+    assert together(lambda: lane.execute("CLIENT", "ID")) == [mine]
 
 
 def test_a_greenlet_that_fails_after_its_reply_harms_no_other(
