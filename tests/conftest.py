@@ -21,6 +21,7 @@ _PARTS = {"RF_REDIS_SERVER"}
 # No test is decided by how fast a busy machine is.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ordinary", _UNTIMED, max_examples=50)
+settings.register_profile("patched", _UNTIMED, max_examples=10)  # what is pure was tried before
 settings.register_profile("full", _UNTIMED, max_examples=500)
 
 

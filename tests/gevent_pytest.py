@@ -12,6 +12,11 @@ _ELSEWHERE = {"browser", "servers", "soak", "unpatched"}
 class _Patched:
     """Leaves out the tests on which monkey patching has no bearing."""
 
+    def pytest_collection(self) -> None:
+        from hypothesis import settings
+
+        settings.load_profile("patched")
+
     def pytest_collection_modifyitems(self, config, items) -> None:  # type: ignore[no-untyped-def]
         left_out = [item for item in items if _ELSEWHERE & set(item.keywords)]
         items[:] = [item for item in items if not _ELSEWHERE & set(item.keywords)]

@@ -213,7 +213,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Gu
 @pytest.fixture
 def connection(served: Gunicorn) -> Iterator[HTTPConnection]:
     """One connection, kept alive, so that one greenlet or thread serves all its requests."""
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
     yield connection
     connection.close()
 

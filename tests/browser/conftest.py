@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import BrowserContext
+from playwright.sync_api import expect
 from playwright.sync_api import Page
 from playwright.sync_api import sync_playwright
 
 from .wire import Wire
 
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine decides no test
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _QUIET = (
     "--no-sandbox",  # containers seldom allow one, and every page here is our own

@@ -61,7 +61,7 @@ def node(packages: Path) -> Callable[..., None]:
 
     def run(script: str, *arguments: str) -> None:
         command = [binary, script, *arguments]
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
 
     return run

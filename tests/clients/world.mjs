@@ -1,6 +1,6 @@
 // What a scenario finds in its world, under Node and in a browser alike.
 
-const PATIENCE = 8000; // milliseconds
+const PATIENCE = 20000; // milliseconds
 const opened = [];
 
 export function makeWorld({ Pusher, Echo, port, restart }) {

@@ -23,7 +23,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 30.0, what: str = "") -> None:
     """Poll ``condition`` until it is true; fail the test after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -76,7 +76,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
-    def stop(self, timeout: float = 10.0) -> int:
+    def stop(self, timeout: float = 30.0) -> int:
         """End it politely, then not; returns its exit status."""
         if self.alive:
             self._popen.terminate()

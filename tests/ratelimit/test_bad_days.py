@@ -60,7 +60,7 @@ class Visitor:
     def recovers(self, server: RedisProcess) -> None:
         """Requests are counted by ``server`` again within two seconds."""
         began = time.monotonic()
-        wait_until(lambda: self.status() == 200 and self.back, 10)
+        wait_until(lambda: self.status() == 200 and self.back)
         assert time.monotonic() - began < 2
         assert server.client.keys("shop:1:rl:*")
 

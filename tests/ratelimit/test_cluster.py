@@ -119,4 +119,4 @@ def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
     assert time.monotonic() - began < 5
 
     lost.start()
-    wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone), 10)
+    wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone))
