@@ -252,7 +252,10 @@ def test_a_setting_that_was_refused_can_be_mended_on_the_same_app(
 
 def test_an_app_that_was_refused_halfway_is_to_be_made_anew(app: Flask) -> None:
     app.config.update(CORS_ORIGINS="*", CORS_SUPPORTS_CREDENTIALS=True)
-    for error, message in ((ConfigurationError, "name the origins"), (SetupError, "make the app anew$")):
+    for error, message in (
+        (ConfigurationError, "name the origins"),
+        (SetupError, "make the app anew$"),
+    ):
         with pytest.raises(error, match=message):
             RF(app)
 
