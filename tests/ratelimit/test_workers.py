@@ -9,11 +9,15 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import pytest
+
 from tests.parts.processes import accepts
 from tests.parts.processes import free_port
 from tests.parts.processes import Process
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
+
+pytestmark = pytest.mark.servers
 
 
 def test_two_workers_admit_exactly_the_limit_to_fifty_clients(
