@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -183,13 +182,14 @@ class CompiledLimiter:
 
     def _claims(self, request: Request, entry: Entry) -> list[Claim]:
         claims = []
-        for policy in _policies(request, entry):
-            limit = policy.limit
-            if limit.exempt_when is not None and call(limit.exempt_when, request):
-                continue
-            cost = limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
-            client = self.clients.key(request, policy)
-            claims.append(Claim(policy, policy.storage_key(client), cost, client))
+        for item in entry:
+            for policy in (item,) if isinstance(item, Policy) else _this_requests(item, request):
+                limit = policy.limit
+                if limit.exempt_when is not None and call(limit.exempt_when, request):
+                    continue
+                cost = limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
+                client = self.clients.key(request, policy)
+                claims.append(Claim(policy, policy.storage_key(client), cost, client))
         return claims
 
     def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
@@ -203,12 +203,8 @@ class CompiledLimiter:
         return response
 
 
-def _policies(request: Request, entry: Entry) -> Iterable[Policy]:
-    for item in entry:
-        if isinstance(item, Place):
-            yield from item.policies(lambda function: call(function, request))
-        else:
-            yield item
+def _this_requests(place: Place, request: Request) -> list[Policy]:
+    return place.policies(lambda function: call(function, request))
 
 
 def _is_preflight(request: Request) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from threading import Lock
 
+from .plan import Policy
 from .store import Claim
 from .store import Verdict
 from .strategies import State
@@ -28,12 +29,11 @@ class MemoryStore:
     ) -> None:
         self._capacity = capacity
         self._clock = clock
-        self._states: OrderedDict[str, State] = OrderedDict()
-        self._expiry: dict[str, int] = {}
+        self._kept: OrderedDict[str, tuple[State, Policy]] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._kept)
 
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
         with self._lock:
@@ -41,7 +41,8 @@ class MemoryStore:
             denied, found = False, []
             for claim in claims:
                 policy, key, cost, _ = claim
-                state = self._states.get(key) or STATES[policy.strategy]()
+                kept = self._kept.get(key)
+                state = kept[0] if kept is not None else STATES[policy.strategy]()
                 wait = state.wait(now, policy, cost)
                 denied = denied or (wait > 0 and not policy.limit.shadow)
                 found.append((claim, state, wait))
@@ -51,40 +52,43 @@ class MemoryStore:
         with self._lock:
             now = self._clock() // 1000
             for (policy, key, cost, _), verdict in zip(claims, verdicts, strict=True):
-                state = self._states.get(key)
-                if state is not None:
-                    state.refund(now, policy, cost, verdict.mark)
+                kept = self._kept.get(key)
+                if kept is not None:
+                    kept[0].refund(now, policy, cost, verdict.mark)
 
     def clear(self, keys: Sequence[str]) -> bool:
         with self._lock:
             for key in keys:
-                self._states.pop(key, None)
-                self._expiry.pop(key, None)
+                self._kept.pop(key, None)
         return True
 
     def keys(self, namespace: str, ending: str = "") -> list[str]:
         with self._lock:
             now = self._clock() // 1000
-            alive = [key for key, expiry in self._expiry.items() if expiry > now]
+            alive = [key for key, kept in self._kept.items() if not _expired(kept, now)]
         return [k for k in alive if k.startswith(f"{namespace}:") and k.endswith(ending)]
 
     def _settle(self, now: int, claim: Claim, state: State, wait: int, denied: bool) -> Verdict:
         policy, key, cost, _ = claim
         if cost and not wait and not denied:
             state.add(now, policy, cost)
-            if key in self._states:
-                self._states.move_to_end(key)
+            if key in self._kept:
+                self._kept.move_to_end(key)
             else:
-                self._states[key] = state
+                self._kept[key] = (state, policy)
                 self._forget(now)
-            self._expiry[key] = state.expires(policy)
         remaining, reset, mark = state.left(now, policy)
         return Verdict(not wait, remaining, reset, wait, mark, self)
 
     def _forget(self, now: int) -> None:
         # Two for each new key keep up with any flood, and nobody pays for a sweep of them all.
         for _ in range(2):
-            oldest = next(iter(self._states))
-            if self._expiry.get(oldest, now + 1) > now and len(self._states) <= self._capacity:
+            oldest, kept = next(iter(self._kept.items()))
+            if not _expired(kept, now) and len(self._kept) <= self._capacity:
                 return
-            del self._states[oldest], self._expiry[oldest]
+            del self._kept[oldest]
+
+
+def _expired(kept: tuple[State, Policy], now: int) -> bool:
+    state, policy = kept
+    return state.expires(policy) <= now
