@@ -3,6 +3,7 @@
 -- KEYS 1  sorted set  servers by the time of their last sign of life, Redis's clock
 -- ARGV 1 this server's id, 2 seconds after which a silent server is dead
 -- Returns whether this server was unknown (1 or 0), then the dead ones' ids.
-local now = tonumber(redis.call("TIME")[1])
+local time = redis.call("TIME")
+local now = time[1] + time[2] / 1e6
 local unknown = redis.call("ZADD", KEYS[1], now, ARGV[1])
 return {unknown, redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now - tonumber(ARGV[2]))}
