@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -57,7 +58,8 @@ class Length(NamedTuple):
 
 def main() -> None:
     options = _options()
-    length = Length(1, 2.0) if options.quick else Length(3, 6.0)
+    length = Length(1, 2.0) if options.quick else Length(3, 5.0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # servers end too
     os.sched_setaffinity(0, {CLIENTS})
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
