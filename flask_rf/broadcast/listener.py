@@ -28,7 +28,7 @@ _BACKOFF_CAP = 1.0  # longest pause between two attempts: back within 3 s of Red
 _LINGER = 5.0  # seconds an unused subscription is kept, for reloads and reconnects
 _BURST = 512  # messages read before they are passed on
 
-_CONFIRMATION = 1.0  # seconds a subscriber waits to be sure that it hears everything
+_CONFIRMATION = 3.0  # seconds a subscriber waits to be sure that it hears everything
 
 
 class Listener:
