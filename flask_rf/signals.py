@@ -8,7 +8,8 @@ _signals = Namespace()
 
 #: A request was counted. ``limit``: the limit's text, ``key``, ``remaining``: requests left.
 limit_hit = _signals.signal("limit-hit")
-#: A request was refused, or would have been (``shadow``). ``limit``, ``key``, ``retry_after``: seconds.
+#: A request was refused. ``limit``, ``key``, ``retry_after``: seconds; ``shadow``: it was let
+#: through all the same.
 limit_denied = _signals.signal("limit-denied")
 #: A key has used 80 % of its limit. ``limit``, ``key``, ``remaining``.
 limit_near = _signals.signal("limit-near")
