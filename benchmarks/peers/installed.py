@@ -100,6 +100,6 @@ def _missing_of_node() -> str:
         if shutil.which("npm") is None:
             return "there is no npm on the PATH"
         command = ["npm", "ci", "--silent"]
-        if subprocess.run(command, cwd=_HERE, timeout=180).returncode != 0:
-            return "npm ci failed"
+        if subprocess.run(["timeout", "180", *command], cwd=_HERE).returncode != 0:
+            return "npm ci failed, or took three minutes"
     return ""

@@ -111,9 +111,6 @@ class Results:
         closed = self.stalled["stalled_closed"]
         yield Promise("one stalled reader: closed with 4100", closed, 1, at_least=True)
 
-    def all_reached(self) -> bool:
-        return all(promise.reached for promise in self.promises())
-
     def write(self) -> None:
         """Print the tables; keep them, and the figures behind them."""
         text = "\n".join(self._lines())
