@@ -15,6 +15,7 @@ from playwright.sync_api import Locator
 from playwright.sync_api import Page
 
 from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 pytestmark = pytest.mark.browser
@@ -196,6 +197,8 @@ def test_new_workers_take_the_windows_over(enter: Enter, chat: Gunicorn) -> None
         grace.expect_websocket(timeout=15_000),
     ):
         chat.process.signal(signal.SIGHUP)
+    # A window that comes back at once may meet an old worker again, and is sent on once more.
+    wait_until(lambda: chat.output().count("Worker exiting") == 2)
     for window in (ada, grace):
         expect(state(window)).to_have_text("Connected")
         expect(people(window)).to_have_count(2)
