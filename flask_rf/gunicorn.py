@@ -28,6 +28,9 @@ if os.path.isdir("/dev/shm"):
 #: Seconds over which a stopping worker spreads the closing of its sockets.
 DRAIN_WINDOW = 2.0
 
+#: Seconds within which gunicorn's workers notice that they are to stop.
+_ACCEPTS_ON = 1.1
+
 #: gunicorn's status for an app that cannot be loaded: it ends instead of starting it again.
 _CANNOT_BOOT = 4
 
@@ -59,7 +62,7 @@ def worker_exit(server: Any, worker: Any) -> None:
     """Wait for the sockets' goodbye, which gunicorn does not know of."""
     drain = getattr(worker, "rf_drain", None)
     if drain is not None:
-        drain.join(DRAIN_WINDOW + 1.0)
+        drain.join(_ACCEPTS_ON + DRAIN_WINDOW + 2.0)
 
 
 def _end(worker: Any, error: Exception) -> NoReturn:
@@ -76,5 +79,7 @@ def _drain(worker: Any) -> None:
 
     while worker.alive:
         time.sleep(0.1)
+    # Clients told to reconnect do so at once: not to this worker, which accepts on for a second.
+    time.sleep(_ACCEPTS_ON)
     stop_worker(DRAIN_WINDOW)
     time.sleep(0.2)  # for the last frames to be written

@@ -39,6 +39,7 @@ logger = logging.getLogger("flask_rf.broadcast")
 _SWEEP = 1.0  # seconds between two looks at who is idle or still closing
 _PONG_WITHIN = 30.0  # seconds, as the protocol recommends
 _SPREAD = 0.01  # seconds between two closes of a drain, if there is time for it
+_GOING = "this server is going away"
 _PATIENCE = 1.0  # seconds a stopping process waits for clients to take their leave
 _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 
@@ -97,6 +98,7 @@ class Server:
         self.hub = Hub()
         self.connections: dict[str, Connection] = {}
         self.started = False
+        self._leaving = False
         self.webhooks = webhooks
         self._residence = Residence(broker, self.hub, self.connections, rules, webhooks)
         self._gate = gate
@@ -109,6 +111,8 @@ class Server:
 
     def refusal(self, address: str) -> str | None:
         """Why one more socket of a client cannot be taken now; None where it can."""
+        if self._leaving:
+            return _GOING
         return self._gate.refusal(address, len(self.connections))
 
     def open(self, wire: Wire, outbox: Outbox, address: str) -> Connection:
@@ -182,7 +186,8 @@ class Server:
 
         :param window: seconds over which the closes are spread.
         """
-        self.close_all(Code.RECONNECT, "this server is going away", window)
+        self._leaving = True
+        self.close_all(Code.RECONNECT, _GOING, window)
         deadline = time.monotonic() + _PATIENCE
         while self.connections and time.monotonic() < deadline:
             time.sleep(0.05)
