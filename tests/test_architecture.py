@@ -21,6 +21,7 @@ PURE = [
     "ratelimit.plan",
     "broadcast.channel",
     "broadcast.envelope",
+    "broadcast.http_messages",
     "broadcast.protocol",
     "broadcast.session",
     "broadcast.signature",
