@@ -107,7 +107,7 @@ class _Routes:
             return
         options = self._broadcasting.options
         take = detach if detachable(request.environ) else serve
-        wire = Wire(ws.ws, options.max_message)
+        wire = Wire(ws.ws.connection, options.max_message)
         take(self._broadcasting.server, wire, ws.sock, address, options.max_queue)
 
     def _refusal(self, key: str, address: str) -> tuple[Code, str] | None:

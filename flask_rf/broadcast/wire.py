@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wsproto import WSConnection
+from wsproto.connection import Connection
 from wsproto.events import BytesMessage
 from wsproto.events import CloseConnection
 from wsproto.events import Ping
@@ -83,13 +83,13 @@ Received = Text | Reply | Closed
 class Wire:
     """Reads one connection's frames.
 
-    :param connection: wsproto's, after the handshake.
+    :param connection: wsproto's, past its handshake, whose half of it is not kept.
     :param max_size: characters a message may have, whole or in fragments.
     """
 
     __slots__ = ("_connection", "_over", "_parts", "_size", "max_size")
 
-    def __init__(self, connection: WSConnection, max_size: int) -> None:
+    def __init__(self, connection: Connection, max_size: int) -> None:
         self._connection = connection
         self.max_size = max_size
         self._parts: list[str] = []
