@@ -18,6 +18,7 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -39,6 +40,7 @@ from tools.processes import ROOT
 from tools.processes import run
 from tools.processes import say
 from tools.processes import served
+from tools.processes import started
 from tools.processes import Trouble
 
 # --- demo ---
@@ -111,6 +113,8 @@ def answers(host: str, port: int) -> bool:
 
 # --- test, lint, docs, bench, lock ---
 
+# Marks of tests that wait for other processes more than they compute.
+WAITING = "(servers or browser or node)"
 NO_TESTS = 5  # pytest's exit status when it has chosen none
 
 
@@ -126,13 +130,37 @@ def test(options: argparse.Namespace) -> int:
     if "browser" not in options.without:
         env["CHROME_PATH"] = chromium()
         say(f"The tests' Chromium is {env['CHROME_PATH']}")
-    selection = ["--full"] if options.full else []
-    if options.without:
-        selection += ["-m", " and ".join(f"not {marker}" for marker in options.without)]
-    plain = run(PYTHON, "-m", "pytest", *selection, *options.pytest, env=env)
-    say("Now the same under gevent's monkey patching.")
-    patched = run(PYTHON, "-m", "tests.gevent_pytest", *options.pytest, env=env)
-    return worst(plain, patched)
+    plain = [PYTHON, "-m", "pytest", *(["--full"] if options.full else [])]
+    patched = [PYTHON, "-m", "tests.gevent_pytest", *options.pytest]
+    without = "".join(f" and not {marker}" for marker in options.without)
+    if options.pytest:  # somebody's choice of tests is run in one piece
+        choice = ["-m", without.removeprefix(" and ")] if without else []
+        statuses = [run(*plain, *choice, *options.pytest, env=env)]
+        say("Now the same under gevent's monkey patching.")
+        return worst(*statuses, run(*patched, env=env))
+    with aside(*plain, "-m", f"{WAITING}{without}", env=env) as waiting:
+        say("Tests that wait for servers and browsers run beside the others.")
+        statuses = [run(*plain, "-m", f"not {WAITING}{without}", env=env)]
+        say("Now the same under gevent's monkey patching.")
+        statuses.append(run(*patched, env=env))
+        say("What the tests of servers and browsers say:")
+    return worst(*statuses, *waiting)
+
+
+@contextmanager
+def aside(*command: str | Path, env: dict[str, str]) -> Iterator[list[int]]:
+    """Run ``command`` beside the block, and print its words after it.
+
+    The list holds its exit status then.
+    """
+    statuses: list[int] = []
+    with tempfile.TemporaryFile() as log:
+        output = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+        with started(*command, farewell=signal.SIGINT, env=env, **output) as process:
+            yield statuses
+            statuses.append(process.wait())
+        log.seek(0)
+        print(log.read().decode(errors="replace"), flush=True)
 
 
 def worst(*statuses: int) -> int:
