@@ -130,8 +130,8 @@ def test(options: argparse.Namespace) -> int:
     if "browser" not in options.without:
         env["CHROME_PATH"] = chromium()
         say(f"The tests' Chromium is {env['CHROME_PATH']}")
-    plain = [PYTHON, "-m", "pytest", *(["--full"] if options.full else [])]
-    patched = [PYTHON, "-m", "tests.gevent_pytest", *options.pytest]
+    plain: list[str | Path] = [PYTHON, "-m", "pytest", *(["--full"] if options.full else [])]
+    patched: list[str | Path] = [PYTHON, "-m", "tests.gevent_pytest", *options.pytest]
     without = "".join(f" and not {marker}" for marker in options.without)
     if options.pytest:  # somebody's choice of tests is run in one piece
         choice = ["-m", without.removeprefix(" and ")] if without else []
