@@ -26,6 +26,3 @@ event_dropped = _signals.signal("event-dropped")
 #: A socket opened or closed on this process. ``socket_id``; closed also: ``code``.
 socket_opened = _signals.signal("socket-opened")
 socket_closed = _signals.signal("socket-closed")
-#: A user's first connection joined, or last one left, a presence channel. ``channel``, ``user_id``.
-member_joined = _signals.signal("member-joined")
-member_left = _signals.signal("member-left")
