@@ -23,6 +23,6 @@ store_up = _signals.signal("store-up")
 event_published = _signals.signal("event-published")
 #: An event or a connection's queue was given up. ``channel``, ``reason``.
 event_dropped = _signals.signal("event-dropped")
-#: A socket opened or closed on this process. ``socket_id``; closed also: ``code``.
+#: A socket opened or closed on this process. ``socket_id``.
 socket_opened = _signals.signal("socket-opened")
 socket_closed = _signals.signal("socket-closed")
