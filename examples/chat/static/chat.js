@@ -131,12 +131,15 @@ function showTyping() {
 
 /* Asking the server */
 
-/** POST to this room; null when the server can't be reached. */
+/** POST to this room: the answer with its `content`; null when the server can't be reached. */
 async function post(path, fields = {}) {
   const headers = { "X-Socket-ID": rf.socketId };
   const body = new URLSearchParams(fields);
   try {
-    return await fetch(`/rooms/${room}/${path}`, { method: "POST", headers, body });
+    const response = await fetch(`/rooms/${room}/${path}`, { method: "POST", headers, body });
+    // The connection may break between an answer's head and its body, too.
+    response.content = response.ok ? await response.json() : null;
+    return response;
   } catch {
     return null;
   }
@@ -171,7 +174,7 @@ $("composer").addEventListener("submit", async (event) => {
   sending = false;
   note(response?.ok ? "" : whyNot(response));
   if (!response?.ok) return;
-  keep(await response.json());
+  keep(response.content);
   whispered = 0;
   if ($("text").value === written) $("text").value = "";
 });
@@ -192,7 +195,7 @@ $("wave").addEventListener("click", async () => {
   if (response?.status === 429) return countDown(seconds(response));
   if (!response?.ok) return note(whyNot(response).replace("sent", "waved").split(" Your words")[0]);
   note();
-  addWave(await response.json());
+  addWave(response.content);
   showQuota(response.headers);
 });
 
