@@ -50,17 +50,10 @@ class RedisStore:
         arguments: list[Any] = [nonce]
         for policy, _, cost, _ in claims:
             arguments += (*policy.terms, cost, 0 if policy.limit.shadow else 1)
-        reply = iter(DECIDE.run(self._execute, [claim.key for claim in claims], arguments))
+        reply = DECIDE.run(self._execute, [claim.key for claim in claims], arguments)
         return [
-            Verdict(
-                next(reply) == 1,
-                next(reply),
-                next(reply),
-                next(reply),
-                _mark(claim, next(reply), nonce),
-                self,
-            )
-            for claim in claims
+            Verdict(not wait, left, reset, wait, _mark(claim, mark, nonce), self)
+            for claim, (wait, left, reset, mark) in zip(claims, reply, strict=True)
         ]
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
