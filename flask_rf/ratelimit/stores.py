@@ -10,6 +10,8 @@ from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..redis import RedisOptions
 from ..redis.breaker import Breaker
+from ..redis.cluster import ClusterSender
+from ..redis.cluster import is_cluster
 from ..redis.lane import Sender
 from ..settings import resolve
 from ..signals import store_down
@@ -48,7 +50,14 @@ def redis_store(
     :param timeout: seconds to wait for an answer.
     :param app: the sender of its signals.
     """
-    sender = Sender(url, options, timeout)
+    sender: Sender | ClusterSender
+    remote: Store
+    if is_cluster(url):
+        sender = ClusterSender(url, options, timeout)
+        remote = ClusterStore(sender)
+    else:
+        sender = Sender(url, options, timeout)
+        remote = RedisStore(sender)
     if app is not None:
         on_worker_start(app, lambda workers: sender.prepare())
 
@@ -60,7 +69,4 @@ def redis_store(
         logger.warning("Rate limits are back on Redis at %s after %.1f s", sender.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    remote: Store = RedisStore(sender)
-    if sender.is_cluster:
-        remote = ClusterStore(remote)
     return Failover(remote, memory, Breaker(on_open, on_close))

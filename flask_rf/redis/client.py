@@ -170,6 +170,14 @@ def unavailable(operation: str, error: Exception) -> RedisUnavailable:
     return RedisUnavailable(operation, reason)
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What redis-py raises where Redis, or a node of a Cluster, does not do what it is asked."""
+    from redis.exceptions import RedisClusterException
+    from redis.exceptions import RedisError
+
+    return (RedisError, RedisClusterException, OSError)
+
+
 def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
     from redis import Redis
     from redis.backoff import NoBackoff

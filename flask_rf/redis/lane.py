@@ -1,9 +1,9 @@
 """One connection for all greenlets of an event loop.
 
-Commands asked for during one turn of the loop are written together, in batches if there are
-many; replies come back in order, so the n-th belongs to the n-th command. A command that waits too long, or
-anything else that leaves the order in doubt, ends the connection, and the next command
-dials anew.
+Commands asked for during one turn of the loop are written together, in batches if there
+are many; replies come back in order, so the n-th belongs to the n-th command. A command
+that waits too long, or anything else that leaves the order in doubt, ends the connection,
+and the next command dials anew.
 """
 
 from __future__ import annotations
@@ -25,17 +25,15 @@ from .link import LinkLost
 #: Ticks of the timer that a command may wait.
 _TICKS = 5
 
-#: Commands that are written before the turn ends, so that the server begins while the loop goes
-#: on: with 64 greenlets 12 µs a check instead of 20. More writes than that cost more than they save.
+#: Commands that do not wait for the end of the turn, so that the server works while the loop goes
+#: on: with 64 greenlets 12 µs a check instead of 20.
 _BATCH = 16
 
 
 class Sender:
     """Sends commands: over a :class:`Lane` from greenlets, over redis-py's pool from threads.
 
-    A Cluster's commands go to many servers, and always over its own client.
-
-    :param url: as :func:`~.client.redis_url` accepts it.
+    :param url: as :func:`~.client.redis_url` accepts it, but no Cluster's.
     :param options: of connections.
     :param timeout: seconds a command may wait for its reply.
     """
@@ -47,7 +45,6 @@ class Sender:
             url, options, socket_timeout=timeout, socket_connect_timeout=timeout
         )
         self._timeout = timeout
-        self.is_cluster = url.startswith("redis+cluster:")
         self._lanes: dict[Any, Lane] = {}
 
     @property
@@ -68,11 +65,8 @@ class Sender:
         lane = self._lane()
         if lane is not None:
             return lane.execute(command)
-        client = self._client()
-        if self.is_cluster:
-            return client.execute_command(*command)
         # The client's own method records metrics and retries: half as much again, for nothing.
-        pool = client.connection_pool
+        pool: Any = self._pooled.client.connection_pool
         connection = pool.get_connection()
         try:
             connection.send_command(*command)
@@ -81,18 +75,12 @@ class Sender:
             pool.release(connection)
 
     def scan(self, pattern: str) -> list[bytes]:
-        """The keys that match, of every node."""
-        return list(self._client().scan_iter(match=pattern, count=1000))
-
-    def _client(self) -> Any:
-        client = self._pooled.client
-        if self.is_cluster:
-            _retry_once(client)
-        return client
+        """The keys that match."""
+        return list(self._pooled.client.scan_iter(match=pattern, count=1000))
 
     def _lane(self) -> Lane | None:
         gevent = sys.modules.get("gevent")
-        if gevent is None or self.is_cluster:
+        if gevent is None:
             return None
         hub = gevent.getcurrent().parent
         lane = self._lanes.get(hub)
@@ -104,14 +92,6 @@ class Sender:
             lane.abandon()
         lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
         return lane
-
-
-def _retry_once(client: Any) -> None:
-    """Have a Cluster's client follow a moved slot, but not wait for a lost node to come back."""
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    client.set_retry(Retry(NoBackoff(), 1))
 
 
 class _Waiter:
