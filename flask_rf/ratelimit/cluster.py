@@ -7,10 +7,8 @@ keys are decided side by side, slot by slot, and given back if one of them denie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-from typing import Protocol
 
-from .redis import Commands
+from ..redis.sender import Commands
 from .redis import DECIDE
 from .redis import RedisStore
 from .redis import REFUND
@@ -18,18 +16,10 @@ from .store import Claim
 from .store import Verdict
 
 
-class ClusterCommands(Commands, Protocol):
-    def execute_each(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands, each with its first key third, side by side.
-
-        :return: replies, and an exception in the place of one that failed.
-        """
-
-
 class ClusterStore(RedisStore):
     """A :class:`~.store.Store` shared by every process, in a Cluster."""
 
-    def __init__(self, commands: ClusterCommands) -> None:
+    def __init__(self, commands: Commands) -> None:
         super().__init__(commands)
         self._execute_each = commands.execute_each
 

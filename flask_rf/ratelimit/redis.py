@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from typing import Protocol
 
 from ..redis.script import Script
+from ..redis.sender import Commands
 from .store import Claim
 from .store import Verdict
 
@@ -23,20 +23,10 @@ REFUND = Script.from_file(_HERE / "refund.lua")
 Call = tuple[list[str], list[Any]]
 
 
-class Commands(Protocol):
-    """How a store speaks to its server."""
-
-    def execute(self, *command: Any) -> Any:
-        """Send one command and return its reply."""
-
-    def scan(self, pattern: str) -> list[bytes]:
-        """The keys that match."""
-
-
 class RedisStore:
     """A :class:`~.store.Store` shared by every process.
 
-    :param commands: the server's, over whatever connection.
+    :param commands: the way to the server.
     """
 
     shared = True

@@ -11,6 +11,9 @@ from typing import Any
 from .client import failures
 from .client import RedisOptions
 from .client import RedisServer
+from .primary import Command
+from .primary import made_for
+from .primary import UNKNOWN
 
 
 def is_cluster(url: str) -> bool:
@@ -46,8 +49,8 @@ class ClusterSender:
         """
         return self._client().execute_command(*command)
 
-    def execute_each(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands, each with its first key third, to their servers; then await the replies.
+    def execute_each(self, commands: Sequence[Command]) -> list[Any]:
+        """Send scripts, each with its first key third, to their servers; then await the replies.
 
         :return: replies, and an exception in the place of one that failed.
         """
@@ -59,6 +62,10 @@ class ClusterSender:
         """The keys that match, of every node."""
         return list(self._client().scan_iter(match=pattern, count=1000))
 
+    def close(self) -> None:
+        """Close this process's connections."""
+        self._server.close()
+
     def _client(self) -> Any:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
@@ -69,21 +76,22 @@ class ClusterSender:
         return client
 
 
-def _ask(client: Any, command: tuple[Any, ...]) -> Callable[[], Any]:
+def _ask(client: Any, command: Command) -> Callable[[], Any]:
     """Send ``command`` now; the function returned waits for its reply."""
     from redis.exceptions import AskError  # MOVED is one, too
     from redis.exceptions import ClusterDownError
     from redis.exceptions import TryAgainError
 
-    by_client = partial(client.execute_command, *command)
+    plain = command(UNKNOWN) if callable(command) else command
+    by_client = partial(client.execute_command, *plain)
     try:
-        node = client.get_node_from_key(command[3])
+        node = client.get_node_from_key(plain[3])
         pool = client.get_redis_connection(node).connection_pool
         connection = pool.get_connection()
     except failures():
         return by_client  # no server has seen it, and the client looks where its slot is now
     with suppress(*failures()):  # a connection that broke says so when it is read
-        connection.send_command(*command)
+        connection.send_command(*made_for(connection, command))
 
     def reply() -> Any:
         try:

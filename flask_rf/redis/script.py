@@ -38,7 +38,7 @@ class Script:
 
     def run_each(
         self,
-        execute_each: Callable[[Sequence[tuple[Any, ...]]], list[Any]],
+        execute_each: Callable[[Sequence[Any]], list[Any]],
         calls: Sequence[tuple[Sequence[str], Sequence[Any]]],
     ) -> list[Any]:
         """Run it once for each of ``calls``, on the servers that hold their keys.
