@@ -178,6 +178,17 @@ def failures() -> tuple[type[Exception], ...]:
     return (RedisError, RedisClusterException, OSError)
 
 
+def raise_first(replies: list[Any]) -> list[Any]:
+    """``replies``, if none of them is an exception.
+
+    :raises Exception: the first of them.
+    """
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
 def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
     from redis import Redis
     from redis.backoff import NoBackoff

@@ -29,9 +29,8 @@ class ClusterSender:
     """
 
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
-        self._server = RedisServer(
-            url, options, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
+        times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._server = RedisServer(url, options, protocol=2, **times)
 
     @property
     def address(self) -> str:

@@ -67,10 +67,10 @@ class Sender:
 
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
         # Greenlets give up waiting by themselves, while dialling goes on for those to come.
-        self._dialled = RedisServer(url, options)
-        self._pooled = RedisServer(
-            url, options, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
+        # RESP2, for replies to be of the same types whatever redis-py's default is.
+        self._dialled = RedisServer(url, options, protocol=2)
+        times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._pooled = RedisServer(url, options, protocol=2, **times)
         self._timeout = timeout
         self._lanes: dict[Any, Lane] = {}
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError
 
-from ..redis import RedisServer
-from .broker import Deliver
-from .broker import LinkChanged
-from .envelope import BadEnvelope
-from .envelope import Envelope
-from .envelope import unpack
+from ...errors import RedisUnavailable
+from ...redis import RedisServer
+from ..broker import Deliver
+from ..broker import LinkChanged
+from ..envelope import BadEnvelope
+from ..envelope import Envelope
+from ..envelope import unpack
+from .keys import Keyspace
 
 logger = logging.getLogger("flask_rf.broadcast")
 
@@ -35,15 +39,16 @@ class Listener:
     """Hears the topics of the channels subscribed to, for as long as the process lives.
 
     :param server: where to connect.
-    :param prefix: begins the topic of every channel.
+    :param deliver: given what arrives; all its calls come from one thread.
+    :param link_changed: told, by the same thread, before anything that arrives after.
     """
 
     def __init__(
-        self, server: RedisServer, prefix: str, deliver: Deliver, link_changed: LinkChanged
+        self, server: RedisServer, keys: Keyspace, deliver: Deliver, link_changed: LinkChanged
     ) -> None:
         self.up = False
         self._server = server
-        self._prefix = prefix.encode()
+        self._keys = keys
         self._deliver = deliver
         self._link_changed = link_changed
         self._confirmed: dict[bytes, threading.Event] = {}
@@ -58,7 +63,7 @@ class Listener:
 
     def subscribe(self, channel: str) -> None:
         """Hear a channel; returns once Redis has confirmed it, or the link is down."""
-        topic = self._prefix + channel.encode()
+        topic = self._keys.topic(channel).encode()
         with self._writing:
             self._unused.pop(topic, None)
             confirmed = self._confirmed.get(topic)
@@ -70,13 +75,14 @@ class Listener:
 
     def unsubscribe(self, channel: str) -> None:
         with self._writing:
-            self._unused[self._prefix + channel.encode()] = time.monotonic() + _LINGER
+            self._unused[self._keys.topic(channel).encode()] = time.monotonic() + _LINGER
 
     def stop(self) -> None:
         self._stopped.set()
-        connection = self._connection
-        if connection is not None:
-            connection.disconnect()
+        sock = getattr(self._connection, "_sock", None)
+        if sock is not None:
+            with suppress(OSError):  # the reader hears of it, and closes what it reads from
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         pause = 0.05
@@ -85,11 +91,12 @@ class Listener:
             try:
                 self._connect()
                 self._listen()
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisUnavailable, OSError) as error:
                 self._lost(error)
             self._first_attempt.set()
             pause = 0.05 if time.monotonic() - began > _DEAD_AFTER else min(pause * 2, _BACKOFF_CAP)
             self._stopped.wait(pause * random.uniform(0.5, 1.0))
+        self._lost(ConnectionError("stopped"))
 
     def _connect(self) -> None:
         connection: Any = self._server.client.connection_pool.make_connection()
@@ -140,7 +147,7 @@ class Listener:
 
     def _event(self, reply: list[Any]) -> tuple[str, Envelope] | None:
         try:
-            return reply[1][len(self._prefix) :].decode(), unpack(reply[2])
+            return self._keys.channel_of(reply[1].decode()), unpack(reply[2])
         except (BadEnvelope, UnicodeDecodeError) as error:
             logger.warning("ignored a message on %r: %s", reply[1], error)
             return None
