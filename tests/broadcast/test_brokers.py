@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from flask_rf.redis import RedisServer
 from flask_rf.redis.sender import commands_to
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
+from tests.parts.sentinel import SentinelProcesses
 
 ANN, BOB = Member("ann", {"name": "Ann"}), Member("bob")
 
@@ -337,3 +339,47 @@ def test_a_silent_redis_counts_as_lost(
     own_redis.resume()
     wait_until(lambda: ear.links == [True, False, True])
     ear.broker.stop()
+
+
+def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
+    redis_server: RedisProcess, own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.5)
+    options = RedisOptions()
+    former = RedisServer(own_redis.url, options, protocol=2)
+    ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))
+    wait_until(lambda: ear.links[:3] == [True, False, True])
+    ear.broker.stop()
+
+
+def test_a_connection_that_hears_is_kept(
+    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    ear = start()
+    time.sleep(1.0)
+    assert ear.links == [True]
+    assert ear.events == []
+
+
+def test_after_a_fail_over_the_new_primary_is_heard(tmp_path: Path) -> None:
+    processes = SentinelProcesses(tmp_path)
+    here, there = Ear(over(processes.url)), Ear(over(processes.url))
+    for ear in (here, there):
+        ear.broker.subscribe("chat")
+    processes.primary.kill()
+    wait_until(lambda: here.links[-1] is there.links[-1] is False)
+    processes.wait_for_replacement()
+    wait_until(lambda: here.links[-1] is there.links[-1] is True)
+    wait_until(lambda: published(here, "after"))
+    assert there.wait_for(1)[0][0] == "chat"
+    here.broker.stop(), there.broker.stop()
+    processes.stop()
+
+
+def published(ear: Ear, text: str) -> bool:
+    try:
+        ear.broker.publish([("chat", event(text))])
+    except RedisUnavailable:
+        return False
+    return True

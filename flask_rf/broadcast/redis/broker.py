@@ -85,8 +85,12 @@ class RedisBroker:
                 state_anew()
 
         self._tally = tally = Tally(self._write_counts, self._count_events)
-        self._listener = Listener(self._listening, self._keys, deliver, link_changed)
-        self._life = Life(self._commands, self._keys, self._id, self._bury, state_all_anew)
+        self._listener = listener = Listener(self._listening, self._keys, deliver, link_changed)
+
+        def probe() -> None:
+            listener.probe(lambda topic: self._commands.execute(_PUBLISH, topic, b""))
+
+        self._life = Life(self._commands, self._keys, self._id, self._bury, state_all_anew, probe)
 
     def stop(self) -> None:
         for part in (self._life, self._listener, self._tally):

@@ -24,6 +24,7 @@ class Life:
     """
     :param bury: takes off what a dead server has left.
     :param state_anew: called where Redis does not know this server any more.
+    :param probe: called with each sign of life.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Life:
         server_id: str,
         bury: Callable[[str], None],
         state_anew: Callable[[], None],
+        probe: Callable[[], None],
     ) -> None:
         self._commands = commands
         self._keys = keys
         self._id = server_id
         self._bury = bury
         self._state_anew = state_anew
+        self._probe = probe
         self._introduced = False
         self._stopped = threading.Event()
         threading.Thread(target=self._live, name="rf-heartbeat", daemon=True).start()
@@ -50,6 +53,7 @@ class Life:
         while not self._stopped.is_set():
             try:
                 self._show_life()
+                self._probe()
             except failures() as error:
                 logger.debug("no heartbeat: %s", error)
             self._stopped.wait(HEARTBEAT)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -54,6 +56,10 @@ class Listener:
         self._confirmed: dict[bytes, threading.Event] = {}
         self._unused: dict[bytes, float] = {}
         self._connection: Any = None
+        self._probe = keys.topic(f"#probe-{secrets.token_hex(8)}").encode()
+        self._probed: float | None = None
+        self._probe_heard = 0.0
+        self._confirmed[self._probe] = threading.Event()
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._first_attempt = threading.Event()
@@ -77,11 +83,32 @@ class Listener:
         with self._writing:
             self._unused[self._keys.topic(channel).encode()] = time.monotonic() + _LINGER
 
+    def probe(self, publish: Callable[[bytes], None]) -> None:
+        """Find out whether what is published is heard; a deaf connection is replaced.
+
+        A server may answer and yet not be the one that others publish on: a former primary.
+
+        :param publish: to a topic, the way events are published. Where the last such word has
+            not been heard by the time of the next, the connection is deaf.
+        """
+        if self._probed is not None and self._probe_heard < self._probed:
+            logger.warning("Redis at %s answers, but passes nothing on", self._server.address)
+            self._cut()
+        self._probed = None
+        if self.up:
+            began = time.monotonic()
+            publish(self._probe)
+            self._probed = began
+
     def stop(self) -> None:
         self._stopped.set()
+        self._cut()
+
+    def _cut(self) -> None:
+        """End the connection; its reader hears of it, and closes it."""
         sock = getattr(self._connection, "_sock", None)
         if sock is not None:
-            with suppress(OSError):  # the reader hears of it, and closes what it reads from
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
@@ -106,8 +133,7 @@ class Listener:
             for event in self._confirmed.values():
                 event.clear()
             self._connection = connection
-            if self._confirmed:
-                connection.send_command("SUBSCRIBE", *self._confirmed)
+            connection.send_command("SUBSCRIBE", *self._confirmed)
             # A PING's answer comes after the confirmations: the link is whole.
             connection.send_command("PING", check_health=False)
 
@@ -132,7 +158,9 @@ class Listener:
         burst = []
         for reply in replies:
             kind = reply[0]
-            if kind == b"message":
+            if kind == b"message" and reply[1] == self._probe:
+                self._probe_heard = time.monotonic()
+            elif kind == b"message":
                 event = self._event(reply)
                 if event is not None:
                     burst.append(event)
@@ -160,6 +188,7 @@ class Listener:
 
     def _found(self) -> None:
         self.up = True
+        self._probed = None  # nobody would have heard it
         logger.info("listening to Redis at %s", self._server.address)
         self._first_attempt.set()
         self._link_changed(True)
