@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests.parts.gunicorn import Gunicorn
 from tests.parts.nginx import Nginx
 from tests.parts.processes import free_port
 from tests.parts.processes import Process
+from tests.parts.processes import ROOT
 from tests.parts.processes import wait_until
 
 pytestmark = [pytest.mark.deployment, pytest.mark.servers]
@@ -42,7 +44,7 @@ class Deployment:
     def __init__(self, redis: ConfiguredRedis, folder: Path) -> None:
         self._folder = folder
         (folder / "redis_url").write_text(redis.url_of("chat"))
-        self._settings = {
+        self.settings = {
             "RF_PREFIX": "chat",
             "REDIS_URL_FILE": str(folder / "redis_url"),
             "SECRET_KEY_FILE": str(redis.secrets / "secret_key"),
@@ -59,7 +61,7 @@ class Deployment:
             self._started = started.pop_all()
 
     def _replica(self, port: int | None = None) -> Gunicorn:
-        return Gunicorn("examples.chat.app:app", self._folder, port=port, **self._settings)
+        return Gunicorn("examples.chat.app:app", self._folder, port=port, **self.settings)
 
     def _kill_replicas(self) -> None:
         for replica in self.replicas:
@@ -224,6 +226,17 @@ def test_clients_are_told_apart_and_counted_once_over_all_replicas(deployed: Dep
     assert all(deployed.served_by(replica.port) for replica in deployed.replicas)
     other = {"Cookie": cookie, "X-Forwarded-For": "203.0.113.7"}
     assert deployed.request("POST", WAVE, **other)[0] == 201
+
+
+def test_the_doctor_finds_nothing_that_would_hurt_in_it(deployed: Deployment) -> None:
+    command = [sys.executable, "-m", "flask", "--app", "examples.chat.app", "rf", "doctor", "--all"]
+    settings = {**deployed.settings, "RATE_LIMIT_TIMEOUT": "5"}
+    environment = {**os.environ, **settings}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    hurts = [line for line in said.stdout.splitlines() if line.startswith("hurts")]
+    assert [line for line in hurts if "open files" not in line] == [], said.stderr
+    for subject in ("Redis rights", "eviction", "persistence", "proxies", "SECRET_KEY"):
+        assert re.search(rf"^fine +{subject}", said.stdout, re.MULTILINE), said.stdout
 
 
 def test_figures_are_not_for_everybody(deployed: Deployment) -> None:
