@@ -110,7 +110,7 @@ def _refused(client: Any, space: str) -> tuple[str, ...]:
         ("DEL", f"{space}:doctor"),
         ("GET", f"{{{space}}}:doctor"),
         ("EVAL", "return 1", 0),
-        ("PUBLISH", f"{space}:doctor", ""),
+        ("PUBLISH", f"{{{space}}}:doctor", ""),
     ]
     for command in tried:
         try:

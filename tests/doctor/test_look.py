@@ -152,7 +152,7 @@ def test_rights_that_are_missing_are_named(tuned: tuple[Flask, RedisProcess]) ->
         "DEL shop:1:doctor",
         "GET {shop:1}:doctor",
         "EVAL",
-        "PUBLISH shop:1:doctor",
+        "PUBLISH {shop:1}:doctor",
     )
     assert not facts.told
 
