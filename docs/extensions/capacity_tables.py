@@ -19,6 +19,7 @@ from benchmarks._plan import Figures  # noqa: E402
 from benchmarks._plan import Load  # noqa: E402
 from benchmarks._plan import measured  # noqa: E402
 from benchmarks._plan import plan  # noqa: E402
+from benchmarks._plan import RESULTS  # noqa: E402
 from benchmarks._plan import SOCKETS_A_WORKER  # noqa: E402
 
 Row = tuple[str, ...]
@@ -45,6 +46,8 @@ class CapacityTable(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        for results in RESULTS.glob("*.json"):
+            self.env.note_dependency(str(results))
         rows = _TABLES[self.arguments[0]](measured())
         return self.parse_text_to_nodes("\n".join(_as_list_table(list(rows))))
 

@@ -126,18 +126,27 @@ def _of_call(
     library = _library_of(_MOVED.get(dotted, dotted))
     if library is None and isinstance(node.func, ast.Attribute):
         library = known.get(_last_name(node.func.value))
-    if library is None:
-        return
-    name = dotted.rpartition(".")[2] or _last_name(node.func)
-    given = {keyword.arg: keyword.value.lineno for keyword in node.keywords if keyword.arg}
-    for keyword, line in given.items():
-        change = library.keywords.get(name, {}).get(keyword)
+    if library is not None:
+        name = dotted.rpartition(".")[2] or _last_name(node.func)
+        yield from _of_keywords(node, name, library, moved)
+        if not moved:
+            yield from _of_what_is_left_out(node, name, library)
+
+
+def _of_keywords(node: ast.Call, name: str, library: Library, moved: bool) -> Iterator[Remark]:
+    table = library.keywords.get(name, {})
+    for keyword in node.keywords:
+        change = table.get(keyword.arg or "")
         # Once moved, what there is here by that name is nobody's concern any more.
-        if change is not None and change.fate != "same" and not (moved and change.new == keyword):
-            yield Remark(line, "keyword", f"{name}({keyword}=…)", change, library)
-    unpacked = any(keyword.arg is None for keyword in node.keywords)
+        if change is None or change.fate == "same" or (moved and change.new == keyword.arg):
+            continue
+        yield Remark(keyword.value.lineno, "keyword", f"{name}({keyword.arg}=…)", change, library)
+
+
+def _of_what_is_left_out(node: ast.Call, name: str, library: Library) -> Iterator[Remark]:
     wanted, change = library.without.get(name, ((), _UNKNOWN))
-    if wanted and not (moved or unpacked or set(wanted) & set(given)):
+    given = {keyword.arg for keyword in node.keywords}  # None stands for **options
+    if wanted and not given & {*wanted, None}:
         yield Remark(node.lineno, "call", f"{name}() without {wanted[0]}=", change, library)
 
 

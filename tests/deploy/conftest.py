@@ -58,9 +58,17 @@ class ConfiguredRedis:
         (folder / "redis.conf").write_text(text.replace("dir /data", f"dir {folder}"))
         command = [binary or redis_binary(), str(folder / "redis.conf")]
         command += ["--aclfile", str(secrets / "users.acl")]
-        command += ["--port", str(self.port), "--bind", "127.0.0.1", *options]
-        self.process = Process(command, folder / f"{name}.log")
+        self._command = [*command, "--port", str(self.port), "--bind", "127.0.0.1", *options]
+        self._log = folder / f"{name}.log"
+        self._start()
+
+    def _start(self) -> None:
+        self.process = Process(self._command, self._log)
         self.process.await_start(self._answers)
+
+    def restart(self) -> None:
+        self.process.kill()
+        self._start()
 
     def url_of(self, user: str) -> str:
         return f"redis://{user}:{self.password_of(user)}@127.0.0.1:{self.port}/0"

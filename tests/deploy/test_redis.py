@@ -232,6 +232,19 @@ def test_a_configuration_evicts_nothing_and_survives_a_restart(
         "appendfsync": "everysec",
         "protected-mode": "yes",
     }
+    if name == "cluster":
+        server.client_of("operator").execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: is_whole(server.client_of("operator"), 1), 30, "a Cluster of one")
+    server.client_of("operator").set("{chat:1}:kept", "1")
+    server.restart()
+    wait_until(lambda: server.client_of("operator").info()["loading"] == 0, what="its data")
+    assert server.client_of("operator").keys("*") == ["{chat:1}:kept"]
+
+
+def is_whole(operator: Any, nodes: int) -> bool:
+    """Whether a Cluster's node sees all slots served, and as many nodes."""
+    said = str(operator.execute_command("CLUSTER", "INFO"))
+    return "cluster_state:ok" in said and f"known_nodes:{nodes}" in said
 
 
 def with_tls(folder: Path) -> str:
@@ -299,7 +312,11 @@ def test_sentinels_find_the_primary_and_its_replica_by_the_rights_they_are_given
         app.config.update(SECRET_KEY="a secret of the tests", RF_PREFIX="chat")
         chat = f"chat:{primary.password_of('chat')}"
         app.config["REDIS_URL"] = f"redis+sentinel://{chat}@127.0.0.1:{port}/mymaster/0"
+        app.config.update(RATE_LIMIT_TIMEOUT=5, REDIS_TIMEOUT=5, REDIS_CONNECT_TIMEOUT=5)
         rf = RF(app)
+        view = rf.limiter.limit("1000/minute", on_error="deny")(lambda: "home")
+        app.add_url_rule("/", "home", view)
+        assert app.test_client().get("/").status_code == 200
         rf.broadcast.to("chat").send("said")
         primary.stop()
         wait_until(
@@ -309,6 +326,9 @@ def test_sentinels_find_the_primary_and_its_replica_by_the_rights_they_are_given
         )
         operator = replica.client_of("operator")
         wait_until(lambda: operator.role()[0] == "master", 60, "its promotion")
+        # The successor takes writes, though it has no replica yet.
+        wait_until(lambda: app.test_client().get("/").status_code == 200, 60, "limits again")
+        assert operator.keys("chat:*")
         assert denied(operator, "chat", "replica", "sentinel") == []
     finally:
         sentinel.kill()
@@ -327,12 +347,8 @@ def test_a_cluster_of_the_configuration_counts_limits(
         (bus,) = operator.config_get("cluster-port").values()
         port = operator.connection_pool.connection_kwargs["port"]
         operators[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
-    whole = "cluster_state:ok"
     for operator in operators:
-        wait_until(lambda o=operator: whole in str(o.execute_command("CLUSTER", "INFO")), 30)
-        wait_until(
-            lambda o=operator: "known_nodes:3" in str(o.execute_command("CLUSTER", "INFO")), 30
-        )
+        wait_until(lambda o=operator: is_whole(o, 3), 30, "a whole Cluster")  # type: ignore[misc]
     app = Flask("shop")
     app.config["RF_PREFIX"] = "chat"
     hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
