@@ -78,6 +78,11 @@ def test_other_commands_refuse_arguments_they_do_not_know(
     assert "--fix" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("part", ["browser", "deployment", "node"])
+def test_what_a_machine_cannot_have_can_be_left_out(part: str) -> None:
+    assert dev.parse(["test", "--without", part]).without == [part]
+
+
 @pytest.mark.parametrize(
     ("statuses", "expected"), [((0, 0), 0), ((0, 5), 0), ((5, 5), 5), ((5, 1), 1), ((2, 0), 2)]
 )
