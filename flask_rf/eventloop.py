@@ -30,3 +30,29 @@ def off_the_loop(function: Callable[..., T], *arguments: Any) -> T:
     from gevent import get_hub
 
     return get_hub().threadpool.apply(function, arguments)
+
+
+def uninterrupted(function: Callable[..., T], *arguments: Any) -> T:
+    """:func:`off_the_loop` for what uses file descriptors, which the caller may close next.
+
+    Told to stop (a gevent.Timeout), the caller still waits until the thread is done: the
+    number of a descriptor closed under it may be another file's by then.
+    """
+    if not in_greenlet():
+        return function(*arguments)
+    from gevent import get_hub
+
+    result = get_hub().threadpool.spawn(function, *arguments)
+    try:
+        return result.get()  # type: ignore[no-any-return]
+    except BaseException:
+        result.wait()
+        raise
+
+
+def breathe() -> None:
+    """Let other greenlets run, in the middle of what would not yield by itself."""
+    if in_greenlet():
+        from gevent import sleep
+
+        sleep(0)
