@@ -108,9 +108,16 @@ class AlreadyExists(StorageError):
 
 
 class Conflict(StorageError):
-    """The file has changed meanwhile, or a directory and a file are in each other's way."""
+    """The file has changed meanwhile."""
 
     outcome = "conflict"
+    status = 409
+
+
+class Obstructed(StorageError):
+    """A directory is where the file should be, or a file where a directory should be."""
+
+    outcome = "obstructed"
     status = 409
 
 

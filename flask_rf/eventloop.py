@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from typing import cast
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def uninterrupted(function: Callable[..., T], *arguments: Any) -> T:
 
     result = get_hub().threadpool.spawn(function, *arguments)
     try:
-        return result.get()  # type: ignore[no-any-return]
+        return cast(T, result.get())
     except BaseException:
         result.wait()
         raise

@@ -18,7 +18,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE if ignore_case else re.DOTALL), name)
     for pattern, name, ignore_case in (
         (rb"\s*<svg[ >\s]", "image/svg+xml", True),
-        (rb"\s*(<\?xml.{0,400}?)(<!--.{0,400}?-->\s*)*<svg[ >\s]", "image/svg+xml", True),
+        (rb"\s*<(\?xml|!--|!doctype svg).*?<svg[ >\s]", "image/svg+xml", True),
         (
             rb"\s*<(!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body"
             rb"|br|p)[ >]",
