@@ -26,6 +26,12 @@ PURE = [
     "broadcast.session",
     "broadcast.signature",
     "broadcast.wire",
+    "storage.disposition",
+    "storage.parts",
+    "storage.path",
+    "storage.signature",
+    "storage.sniff",
+    "storage.terms",
 ]
 MAX_MODULE = 300  # lines
 MAX_FUNCTION = 50  # lines

@@ -180,7 +180,7 @@ class _Mounting:
 
 
 def _declared(app: Flask, options: StorageOptions) -> dict[str, Mapping[str, Any]]:
-    declared = dict(options.disks)
+    declared = dict(options.disks or {})
     if options.s3_bucket is not None and "s3" not in declared:
         declared["s3"] = {"driver": "s3"}
     if not declared:

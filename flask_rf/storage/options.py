@@ -55,8 +55,10 @@ def disks(raw: Any) -> dict[str, dict[str, Any]]:
 class StorageOptions(Options):
     prefix: ClassVar[str] = "STORAGE_"
 
-    disks: Mapping[str, Mapping[str, Any]] = setting(
-        disks, {}, secret=True, doc="The disks by their names, each with a driver and its options."
+    disks: Mapping[str, Mapping[str, Any]] | None = setting(
+        kinds.optional(disks),
+        secret=True,
+        doc="The disks by their names, each with a driver and its options.",
     )
     default: str | None = setting(
         kinds.optional(disk_name), doc="The disk that is meant where none is named; the first."

@@ -18,6 +18,7 @@ from ..errors import Denied
 from ..errors import NotFound
 from ..errors import Unsupported
 from . import presigned
+from . import s3_listing
 from .driver import Driver
 from .driver import Entry
 from .driver import FileInfo
@@ -109,22 +110,7 @@ class S3Driver(Driver):
         return "public" if public else "private"
 
     def entries(self, directory: str, recursive: bool) -> Iterator[Entry]:
-        prefix = f"{directory}/" if directory else ""
-        delimiter = {} if recursive else {"Delimiter": "/"}
-        seen: set[str] = set()
-        for page in self._pages("list_objects_v2", Prefix=prefix, **delimiter):
-            for common in page.get("CommonPrefixes", []):
-                yield Entry(common["Prefix"].rstrip("/"), True)
-            for found in page.get("Contents", []):
-                key = found["Key"]
-                yield from _directories_of(key, prefix, seen)
-                if not key.endswith("/"):
-                    yield Entry(key)
-
-    def _pages(self, operation: str, **options: Any) -> Iterator[dict[str, Any]]:
-        paginator = self._client.get_paginator(operation)
-        with translated():
-            yield from paginator.paginate(Bucket=self._bucket, **options)
+        return s3_listing.entries(self._client, self._bucket, directory, recursive)
 
     # --- Writing ---
 
@@ -233,7 +219,10 @@ class S3Driver(Driver):
 
     def delete_directory(self, directory: str) -> None:
         prefix = f"{directory}/" if directory else ""
-        for page in self._pages("list_objects_v2", Prefix=prefix):
+        found = s3_listing.pages(
+            self._client, "list_objects_v2", Bucket=self._bucket, Prefix=prefix
+        )
+        for page in found:
             keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
             if keys:
                 self._delete_batch(keys)
@@ -269,14 +258,9 @@ class S3Driver(Driver):
 
     def tidy(self, seconds: float) -> int:
         before = datetime.now(timezone.utc) - timedelta(seconds=seconds)
-        left = [
-            upload
-            for page in self._pages("list_multipart_uploads")
-            for upload in page.get("Uploads", [])
-            if upload["Initiated"] < before
-        ]
-        for upload in left:
-            self.abort_upload(upload["Key"], upload["UploadId"])
+        left = s3_listing.unfinished_uploads(self._client, self._bucket, before)
+        for path, upload_id in left:
+            self.abort_upload(path, upload_id)
         return len(left)
 
     def start(self) -> None:
@@ -296,13 +280,3 @@ def _info(head: dict[str, Any]) -> FileInfo:
         # Header names, which some servers capitalise.
         {name.lower(): value for name, value in head.get("Metadata", {}).items()},
     )
-
-
-def _directories_of(key: str, prefix: str, seen: set[str]) -> Iterator[Entry]:
-    """The directories between ``prefix`` and ``key`` that were not told of yet."""
-    rest = key[len(prefix) :].split("/")[:-1]
-    for count in range(1, len(rest) + 1):
-        directory = prefix + "/".join(rest[:count])
-        if directory not in seen:
-            seen.add(directory)
-            yield Entry(directory, True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import AlreadyExists
 from ..errors import Conflict
+from ..errors import Incomplete
 from ..errors import NotFound
 from ..errors import WrongType
 from .driver import FileInfo
@@ -190,7 +191,7 @@ class Writing(Reading):
                 try:
                     self._replace(operation, file_path(path), new, order)
                     return
-                except (Conflict, AlreadyExists, NotFound):
+                except (AlreadyExists, Conflict, Incomplete, NotFound):
                     if attempt == _ATTEMPTS:
                         raise
                 # Those who met part, and the more of them there are, the further.
@@ -212,7 +213,7 @@ class Writing(Reading):
             kind = type_of_name(path) or source.sniff()
             self._write(operation, path, source, _terms(kind, if_none_match=True))
             return
-        with closing(self.driver.open(path)) as old:
+        with closing(self.driver.open(path, 0, info.size)) as old:
             source = Source(PieceStream(*order(old, [new])), size=info.size + len(new))
             visibility = self.driver.visibility_to_keep(path)
             terms = Terms(info.content_type, info.metadata, visibility, if_match=info.etag)

@@ -1,6 +1,6 @@
 """OpenStack Swift's S3 API in one process; run by the Python of Swift's own environment.
 
-``python swift_server.py FOLDER PORT KEY SECRET``: the proxy on PORT of loopback, and behind
+``python swift_server.py FOLDER PORT SECRET``: the proxy on PORT of loopback, and behind
 it an account, a container and an object server, each on a ring of one device.
 """
 
@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import eventlet
+sys.path.pop(0)  # this folder, whose modules have the names of packages
+
+import eventlet  # noqa: E402
 
 eventlet.monkey_patch()
 
