@@ -165,7 +165,7 @@ def _bar(size: int | None, label: str) -> Iterator[Callable[[int, int | None], N
 def _output(name: str, force: bool) -> Iterator[BinaryIO]:
     """Where a file goes; a half-written one is gone."""
     if name == "-":
-        yield click.get_binary_stream("stdout")
+        yield sys.stdout.buffer
         return
     with open(name, "wb" if force else "xb") as output:
         try:

@@ -16,6 +16,7 @@ from ..errors import AlreadyExists
 from ..errors import Conflict
 from ..errors import Denied
 from ..errors import NotFound
+from ..errors import Unavailable
 from ..errors import Unsupported
 from . import presigned
 from . import s3_listing
@@ -267,8 +268,11 @@ class S3Driver(Driver):
         client_of(self._account)
 
     def check(self) -> None:
-        with translated():
-            self._client.head_bucket(Bucket=self._bucket)
+        try:
+            with translated():
+                self._client.head_bucket(Bucket=self._bucket)
+        except NotFound as error:
+            raise Unavailable("there is no such bucket") from error
 
 
 def _info(head: dict[str, Any]) -> FileInfo:
