@@ -21,6 +21,7 @@ MAX_PART_BYTES = 255
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_ABSOLUTE = "paths are relative to the disk"
 
 
 def file_path(raw: Any) -> str:
@@ -53,6 +54,8 @@ def directory_path(raw: Any) -> str:
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise _invalid(text, ".. leads elsewhere")
+    if parts and _DRIVE.match(parts[0]):
+        raise _invalid(text, _ABSOLUTE)
     if any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         raise _invalid(text, f"a name has at most {MAX_PART_BYTES} bytes")
     return "/".join(parts)
@@ -81,8 +84,8 @@ def _fault(text: str) -> str:
         return "it has control characters"
     if "\\" in text:
         return "parts are divided by /, not by a backslash"
-    if text.startswith("/") or _DRIVE.match(text):
-        return "paths are relative to the disk"
+    if text.startswith("/"):
+        return _ABSOLUTE
     return ""
 
 

@@ -27,7 +27,7 @@ from flask_rf.storage.parts import PART
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 #: More than goes to S3 in one request, and no multiple of anything.
-LARGE = bytes(range(251)) * (PART // 251 + 100_000)
+LARGE = bytes(range(251)) * (PART // 251 + 1000)
 
 
 class Trickle(io.RawIOBase):
