@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 from typing import BinaryIO
@@ -147,18 +149,20 @@ def _line(disk: Disk, path: str) -> str:
 
 
 def _size_of(file: BinaryIO) -> int | None:
-    return os.fstat(file.fileno()).st_size if file.seekable() else None
+    with suppress(OSError):  # a pipe cannot tell, nor what stands for one
+        status = os.fstat(file.fileno())
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+    return None
 
 
 @contextmanager
 def _bar(size: int | None, label: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar on the standard error, which a pipe does not take for content."""
-    with click.progressbar(length=size or 0, label=label, file=sys.stderr) as bar:
-
-        def told(done: int, total: int | None) -> None:
-            bar.update(done - bar.pos)
-
-        yield told
+    if size is None:
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
+        yield lambda done, total: bar.update(done - bar.pos)
 
 
 @contextmanager

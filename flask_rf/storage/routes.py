@@ -61,8 +61,10 @@ class _Views:
         most = leave.size if leave.size is not None else leave.max_bytes
         if most is None:
             _not_found()
-        # The leave is the limit here, not the app's MAX_CONTENT_LENGTH.
-        stream = get_input_stream(request.environ, max_content_length=most)
+        if (request.content_length or 0) > most:
+            abort(413)
+        # Not the request's own stream: the leave is the limit here, not MAX_CONTENT_LENGTH.
+        stream = get_input_stream(request.environ)
         disk.put(
             leave.path,
             stream,

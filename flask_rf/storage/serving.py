@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,6 +26,8 @@ from .signature import lifetime
 from .terms import checked_type
 from .wrappers import Mount
 from .writing import Writing
+
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d+\s*-\s*\d*|-\s*\d+)\s*", re.IGNORECASE)
 
 
 class Serving(Writing):
@@ -141,7 +144,7 @@ class Serving(Writing):
     def _respond(self, path: str, name: str | None) -> Response:
         info = self.info(path)
         body = _Body(self, path, info.size)
-        response = Response(body, direct_passthrough=True, content_type=info.content_type)
+        response = Response(body, content_type=info.content_type)
         response.content_length = info.size
         response.last_modified = info.last_modified
         response.set_etag(info.etag)
@@ -153,12 +156,24 @@ class Serving(Writing):
         elif not is_inert(info.content_type):
             response.headers["Content-Disposition"] = attachment(path.rpartition("/")[2])
         if has_request_context():
-            response.make_conditional(request, accept_ranges=True, complete_length=info.size)
+            response.make_conditional(
+                _with_one_range(request.environ), accept_ranges=True, complete_length=info.size
+            )
         return response
 
     def _leave(self, method: str, path: str, seconds: int, **terms: Any) -> Leave:
         expires = int(time.time()) + seconds
         return Leave(method, self.name, join(self._base, path), expires, **terms)
+
+
+def _with_one_range(environ: dict[str, Any]) -> dict[str, Any]:
+    """The environ, without a Range that is to be ignored: of other units, or several at once.
+
+    RFC 9110, section 14.2; werkzeug would answer with 416.
+    """
+    if _RANGE.fullmatch(environ.get("HTTP_RANGE", "")):
+        return environ
+    return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
 
 
 class _Body:
