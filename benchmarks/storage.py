@@ -99,9 +99,7 @@ def _write_file(path: Path) -> None:
 def _in_a_process(case: str, server: dict[str, Any], folder: str) -> Figures:
     command = [sys.executable, "-m", "benchmarks.storage", "--case", case, json.dumps(server)]
     command += [folder, *sys.argv[1:]]
-    output = subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=300
-    ).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
     figures: Figures = json.loads(output)
     return figures
 
