@@ -113,9 +113,8 @@ def test_progress_is_of_what_was_stored() -> None:
 @pytest.mark.parametrize("size", [0, 3, PIECE + 1, 9_000_000])
 def test_spooled_content_can_be_read_twice(size: int) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
-    with spooled(
-        Source(Stingy(content[:size]) if size < 9 else content[:size]), 10_000_000
-    ) as body:
+    source = Source(Stingy(content[:size]) if size < 9 else content[:size])
+    with spooled(source, 10_000_000) as body:
         assert body.size == size
         for _ in range(2):
             body.seek(0)
