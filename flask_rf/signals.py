@@ -23,6 +23,10 @@ store_up = _signals.signal("store-up")
 event_published = _signals.signal("event-published")
 #: An event or a connection's queue was given up. ``channel``, ``reason``.
 event_dropped = _signals.signal("event-dropped")
+#: A user's first socket joined a presence channel, or the last one left it; sent once over all
+#: servers, by the one that noticed. ``channel``, ``user_id``.
+member_joined = _signals.signal("member-joined")
+member_left = _signals.signal("member-left")
 #: A socket opened or closed on this process. ``socket_id``.
 socket_opened = _signals.signal("socket-opened")
 socket_closed = _signals.signal("socket-closed")

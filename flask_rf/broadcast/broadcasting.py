@@ -16,21 +16,25 @@ from ..errors import RedisUnavailable
 from ..redis import namespace
 from ..redis import RedisOptions
 from ..redis import RedisServer
+from ..redis.sender import commands_to
 from ..settings import resolve
 from ..signals import event_dropped
 from ..signals import event_published
+from ..signals import member_joined
+from ..signals import member_left
 from ..signals import socket_closed
 from ..signals import socket_opened
 from . import protocol
 from .authorization import Authorizer
-from .broker import Arrived
 from .broker import Broker
+from .broker import Told
 from .channel import InvalidChannel
 from .channel import parse_channel
 from .encryption import seal
 from .envelope import Envelope
 from .fake import Fakes
 from .gate import Gate
+from .history import Histories
 from .memory import MemoryBroker
 from .options import BroadcastOptions
 from .server import Announce
@@ -50,9 +54,16 @@ class Broadcasting:
     :ivar request_id: gives the id of the current request, or "".
     """
 
-    def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        options: BroadcastOptions,
+        authorizer: Authorizer,
+        histories: Histories,
+    ) -> None:
         self.options = options
         self.authorizer = authorizer
+        self._histories = histories
         self.signer = Signer(options.app_key, options.secrets_for(app))
         self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
@@ -140,7 +151,7 @@ class Broadcasting:
             return
         broker = self.server.broker
         try:
-            broker.publish(events)
+            self._hand_over(broker, events)
             for name, envelope in events:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
@@ -152,6 +163,14 @@ class Broadcasting:
         for name, envelope in events:
             size = len(envelope.payload)
             event_published.send(self._app, channel=name, event=event, size=size)
+
+    def _hand_over(self, broker: Broker, events: list[tuple[str, Envelope]]) -> None:
+        kept = [(name, e, h) for name, e in events if (h := self._histories.of(name)) is not None]
+        fleeting = [(name, e) for name, e in events if self._histories.of(name) is None]
+        if fleeting:
+            broker.publish(fleeting)
+        if kept:
+            broker.keep(kept)
 
     def _message(self, channel: str, event: str, text: str) -> bytes:
         key = self.options.encryption_key
@@ -196,27 +215,38 @@ class Broadcasting:
             self.signer,
             lambda channel, reason: _tell(event_dropped, app, channel=channel, reason=reason),
         )
+        told = Told(
+            joined=lambda channel, user_id: self._tell_of(member_joined, channel, user_id),
+            left=lambda channel, user_id: self._tell_of(member_left, channel, user_id),
+            arrived=webhooks.arrived if self.options.webhooks else None,
+        )
         return Server(
-            self._make_broker(webhooks.arrived if self.options.webhooks else None),
+            self._make_broker(told),
             self.signer,
             self.options.rules(),
             Gate(self.options),
             self.options.activity_timeout,
             announce,
             webhooks,
+            self._histories,
+            self.options.max_queue // 2,
         )
 
-    def _make_broker(self, arrived: Arrived | None) -> Broker:
+    def _tell_of(self, signal: Any, channel: str, user_id: str) -> None:
+        if not channel.startswith("#"):  # ours, and users' own
+            _tell(signal, self._app, channel=channel, user_id=user_id)
+
+    def _make_broker(self, told: Told) -> Broker:
         url = self.options.redis_url
         if url is None or not self.options.between_processes:
-            return MemoryBroker(self.options.subscription_count, arrived)
+            return MemoryBroker(self.options.subscription_count, told)
         from .redis import RedisBroker
 
-        commands = RedisServer(url, self._redis)
+        commands = commands_to(url, self._redis, self._redis.timeout)
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
         counts = self.options.subscription_count
-        return RedisBroker(commands, listening, self._base, counts, arrived)
+        return RedisBroker(commands, listening, self._base, counts, told)
 
 
 def _tell(signal: Any, app: Flask, **facts: Any) -> None:

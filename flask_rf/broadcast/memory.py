@@ -5,22 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from . import protocol
-from .broker import Arrived
 from .broker import CACHE_TTL
 from .broker import ChannelFull
-from .broker import Deliver
+from .broker import Ear
 from .broker import GONE_AFTER
-from .broker import LinkChanged
+from .broker import NOBODY
 from .broker import Size
+from .broker import Told
 from .channel import ONLINE
 from .channel import tells_its_size
 from .envelope import Envelope
+from .history import History
+from .history import Position
+from .history import Recovered
+from .memory_histories import MemoryHistories
 from .session import Member
 
 
@@ -28,24 +33,26 @@ class MemoryBroker:
     """Delivers within this process, in the order of publishing.
 
     :param count_events: whether subscribers are told how many they are.
+    :param told: of changes.
     """
 
     up = True  # there are no other processes
 
-    def __init__(self, count_events: bool = False, arrived: Arrived | None = None) -> None:
+    def __init__(self, count_events: bool = False, told: Told = NOBODY) -> None:
         self._count_events = count_events
-        self._arrived = arrived
+        self._told = told
         self._left: dict[tuple[str, str], float] = {}
         self._queue: deque[tuple[str, Envelope]] = deque()
         self._wake = threading.Condition()
         self._members: dict[str, dict[str, Member]] = {}
         self._counts: dict[str, int] = {}
         self._last: dict[str, tuple[float, bytes]] = {}
-        self._deliver: Deliver | None = None
+        self._histories = MemoryHistories()
+        self._ear: Ear | None = None
         self._stopped = False
 
-    def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
-        self._deliver = deliver
+    def start(self, ear: Ear) -> None:
+        self._ear = ear
         threading.Thread(target=self._run, name="rf-broker", daemon=True).start()
 
     def stop(self) -> None:
@@ -57,11 +64,19 @@ class MemoryBroker:
         return True
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
-        if self._deliver is None:
+        if self._ear is None:
             return  # no socket has ever been opened here: nobody could hear it
         with self._wake:
             self._queue.extend(events)
             self._wake.notify()
+
+    def keep(self, events: Sequence[tuple[str, Envelope, History]]) -> None:
+        with self._wake:
+            self.publish([(name, self._histories.add(name, e, h)) for name, e, h in events])
+
+    def recover(self, wanted: Sequence[tuple[str, Position | None]]) -> Sequence[Recovered]:
+        with self._wake:
+            return [self._histories.since(channel, position) for channel, position in wanted]
 
     def remember(self, channel: str, payload: bytes) -> None:
         with self._wake:
@@ -113,6 +128,7 @@ class MemoryBroker:
             present[socket_id] = member
             if first:
                 self._note(channel, member.user_id, came=True)
+                self._told.joined(channel, member.user_id)
                 self._announce(channel, socket_id, member, joined=True)
             return {other.user_id: other.info for other in present.values()}
 
@@ -124,7 +140,11 @@ class MemoryBroker:
                 self._members.pop(channel, None)
             if left and all(other.user_id != user_id for other in present.values()):
                 self._note(channel, user_id, came=False)
+                self._told.left(channel, user_id)
                 self._announce(channel, socket_id, left, joined=False)
+
+    def prune(self, is_here: Callable[[str, str], bool]) -> None:
+        pass  # nothing is known here but the truth
 
     def departed(self) -> Collection[tuple[str, str]]:
         with self._wake:
@@ -142,20 +162,20 @@ class MemoryBroker:
         return [user_id for user_id in user_ids if ONLINE + user_id in self._members]
 
     def _note(self, channel: str, user_id: str, *, came: bool) -> None:
-        if self._arrived is None:
+        if self._told.arrived is None:
             return
         back = self._left.pop((channel, user_id), None) is not None
         if not came:
             self._left[channel, user_id] = time.monotonic()
         elif not back:
-            self._arrived(channel, user_id)
+            self._told.arrived(channel, user_id)
 
     def _announce(self, channel: str, skip: str, member: Member, *, joined: bool) -> None:
         payload = protocol.presence_change(channel, member.user_id, member.info, joined)
         self.publish([(channel, Envelope(payload, time.time(), skip))])
 
     def _run(self) -> None:
-        assert self._deliver is not None
+        assert self._ear is not None
         while True:
             with self._wake:
                 while not self._queue and not self._stopped:
@@ -164,4 +184,4 @@ class MemoryBroker:
                 self._queue.clear()
             if not burst:
                 return
-            self._deliver(burst)
+            self._ear.deliver(burst)

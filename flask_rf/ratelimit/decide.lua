@@ -9,10 +9,15 @@
 -- ARGV[1]  nonce, unlike any other request's
 -- ARGV[5i-3 .. 5i+1]  strategy, units allowed, window, cost, "1" if a breach denies ("0": shadow)
 --
--- Returns five integers a limit: fits (0/1), units left, time until quota comes back, time
--- until the claim fits, mark for a refund. All times are in microseconds, by this server's clock.
+-- Returns four integers a limit: time until the claim fits (0: it does), units left, time until
+-- quota comes back, mark for a refund. Times are in microseconds, by this server's clock.
+--
+-- A strategy looks first: it returns the time until the claim fits, and what settles the claim
+-- once all have looked. One closure a limit: tables of functions and of fields took a third
+-- of the script's time.
 
 local call, floor, ceil, max = redis.call, math.floor, math.ceil, math.max
+local tonumber, match, format = tonumber, string.match, string.format
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 
@@ -21,154 +26,120 @@ local function ttl(microseconds)
   return ceil(microseconds / 1000) + 2
 end
 
--- Each strategy has three steps: wait(l), until the claim fits; add(l), to count it; left(l).
-
-local window = {}
-
-function window.wait(l)
-  local first = call('ZRANGE', l.key, 0, 0, 'WITHSCORES')
-  if first[2] and tonumber(first[2]) <= now - l.window then
-    call('ZREMRANGEBYSCORE', l.key, '-inf', now - l.window)
-    first = call('ZRANGE', l.key, 0, 0, 'WITHSCORES')
+local function window_log(key, count, window, cost)
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if first[2] and tonumber(first[2]) <= now - window then
+    call('ZREMRANGEBYSCORE', key, '-inf', now - window)
+    first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   end
-  l.lasts = l.window
-  if first[2] then
-    l.since, l.used = tonumber(first[2]), call('ZCARD', l.key)
-  else
-    l.since, l.used = now, 0
+  local oldest, used, wait = now, 0, 0
+  if first[2] then oldest, used = tonumber(first[2]), call('ZCARD', key) end
+  local excess = used + cost - count
+  if cost > count then
+    wait = window
+  elseif cost > 0 and excess > 0 then
+    wait = call('ZRANGE', key, excess - 1, excess - 1, 'WITHSCORES')[2] + window - now
   end
-  local excess = l.used + l.cost - l.count
-  if l.cost == 0 or excess <= 0 then return 0 end
-  if l.cost > l.count then return l.window end
-  local freed = call('ZRANGE', l.key, excess - 1, excess - 1, 'WITHSCORES')
-  return tonumber(freed[2]) + l.window - now
+  return wait, function(takes)
+    if takes then
+      for n = 1, cost do call('ZADD', key, now, ARGV[1] .. ':' .. n) end
+      call('PEXPIRE', key, ttl(window))
+      used = used + cost
+    end
+    return count - used, used > 0 and oldest + window - now or 0, 0
+  end
 end
 
-function window.add(l)
-  for n = 1, l.cost do call('ZADD', l.key, now, ARGV[1] .. ':' .. n) end
-  call('PEXPIRE', l.key, ttl(l.window))
-  l.used = l.used + l.cost
-end
-
-function window.left(l)
-  return l.count - l.used, l.used > 0 and l.since + l.window - now or 0, 0
-end
-
-local counter = {}
-
-local function falls_to(room, units, length)
-  return ceil(length * (units - room) / units)
-end
-
-local function weighed(l)
-  return l.used + l.previous * (l.window - l.elapsed) / l.window
-end
-
-function counter.wait(l)
-  l.since, l.elapsed = floor(now / l.window), now % l.window
-  l.lasts = 2 * l.window - l.elapsed
-  local value = call('GET', l.key)
+local function sliding_counter(key, count, window, cost)
+  local index, elapsed, used, previous = floor(now / window), now % window, 0, 0
+  local value = call('GET', key)
   if value then
-    local number, current, previous = string.match(value, '(%d+):(%d+):(%d+)')
-    if tonumber(number) == l.since then
-      l.used, l.previous = tonumber(current), tonumber(previous)
-    elseif tonumber(number) == l.since - 1 then
-      l.previous = tonumber(current)
+    local number, current, before = match(value, '(%d+):(%d+):(%d+)')
+    if tonumber(number) == index then
+      used, previous = tonumber(current), tonumber(before)
+    elseif tonumber(number) == index - 1 then
+      previous = tonumber(current)
     end
   end
-  local room = l.count - l.cost
-  if l.cost == 0 or weighed(l) <= room then return 0 end
-  if room < 0 then return l.window end
-  if l.used <= room then return falls_to(room - l.used, l.previous, l.window) - l.elapsed end
-  return l.window - l.elapsed + falls_to(room, l.used, l.window)
-end
-
-function counter.add(l)
-  l.used = l.used + l.cost
-  local value = string.format('%.0f:%d:%d', l.since, l.used, l.previous)
-  call('SET', l.key, value, 'PX', ttl(l.lasts))
-end
-
-function counter.left(l)
-  local idle = l.used + l.previous == 0
-  return floor(l.count - weighed(l)), idle and 0 or l.window - l.elapsed, l.since
-end
-
-local fixed = {}
-
-function fixed.wait(l)
-  l.lasts = l.window
-  local value = call('GET', l.key)
-  if value then
-    local finish, used = string.match(value, '(%d+):(%d+)')
-    if tonumber(finish) > now and used ~= '0' then
-      l.lasts, l.used = tonumber(finish) - now, tonumber(used)
+  local function weighed() return used + previous * (window - elapsed) / window end
+  -- when in a window the weight of what came in the one before is down to `room`
+  local function falls_to(room, units) return ceil(window * (units - room) / units) end
+  local room, wait = count - cost, 0
+  if room < 0 then
+    wait = window
+  elseif cost > 0 and weighed() > room then
+    if used <= room then
+      wait = falls_to(room - used, previous) - elapsed
+    else
+      wait = window - elapsed + falls_to(room, used)
     end
   end
-  if l.cost == 0 or l.used + l.cost <= l.count then return 0 end
-  return l.lasts
+  return wait, function(takes)
+    if takes then
+      used = used + cost
+      local value = format('%.0f:%d:%d', index, used, previous)
+      call('SET', key, value, 'PX', ttl(2 * window - elapsed))
+    end
+    return floor(count - weighed()), used + previous > 0 and window - elapsed or 0, index
+  end
 end
 
-function fixed.add(l)
-  l.used = l.used + l.cost
-  call('SET', l.key, string.format('%.0f:%d', now + l.lasts, l.used), 'PX', ttl(l.lasts))
+local function fixed_window(key, count, window, cost)
+  local finish, used = now + window, 0
+  local value = call('GET', key)
+  if value then
+    local ends, units = match(value, '(%d+):(%d+)')
+    if tonumber(ends) > now and units ~= '0' then
+      finish, used = tonumber(ends), tonumber(units)
+    end
+  end
+  local fits = cost == 0 or used + cost <= count
+  return fits and 0 or finish - now, function(takes)
+    if takes then
+      used = used + cost
+      call('SET', key, format('%.0f:%d', finish, used), 'PX', ttl(finish - now))
+    end
+    return count - used, used > 0 and finish - now or 0, finish
+  end
 end
 
-function fixed.left(l)
-  return l.count - l.used, l.used > 0 and l.lasts or 0, now + l.lasts
+local function token_bucket(key, count, window, cost)
+  local arrival, spacing = max(tonumber(call('GET', key) or 0), now), floor(cost * window / count)
+  local wait = 0
+  if cost > count then
+    wait = window
+  elseif cost > 0 then
+    wait = max(arrival + spacing - now - window, 0)
+  end
+  return wait, function(takes)
+    if takes then
+      arrival = arrival + spacing
+      call('SET', key, format('%.0f', arrival), 'PX', ttl(arrival - now))
+    end
+    return floor((window - arrival + now) * count / window), arrival - now, 0
+  end
 end
 
-local bucket = {}
-
-function bucket.wait(l)
-  l.since = max(tonumber(call('GET', l.key) or 0), now)
-  l.lasts = l.since - now
-  if l.cost == 0 then return 0 end
-  if l.cost > l.count then return l.window end
-  return max(l.lasts + floor(l.cost * l.window / l.count) - l.window, 0)
-end
-
-function bucket.add(l)
-  l.since = l.since + floor(l.cost * l.window / l.count)
-  l.lasts = l.since - now
-  call('SET', l.key, string.format('%.0f', l.since), 'PX', ttl(l.lasts))
-end
-
-function bucket.left(l)
-  return floor((l.window - l.lasts) * l.count / l.window), l.lasts, 0
-end
-
-local strategies = { w = window, l = window, c = counter, f = fixed, t = bucket }
-local limits, denied = {}, false
+local strategies = {
+  w = window_log, l = window_log, c = sliding_counter, f = fixed_window, t = token_bucket,
+}
+local waits, settle, denied = {}, {}, false
 
 for i = 1, #KEYS do
   local at = 5 * i - 3
-  local l = {
-    key = KEYS[i],
-    strategy = strategies[ARGV[at]],
-    count = tonumber(ARGV[at + 1]),
-    window = tonumber(ARGV[at + 2]),
-    cost = tonumber(ARGV[at + 3]),
-    used = 0, previous = 0, since = 0, elapsed = 0, lasts = 0, wait = 0,
-  }
-  l.wait = l.strategy.wait(l)
-  if l.wait > 0 and ARGV[at + 4] == '1' then denied = true end
-  limits[i] = l
+  local look = strategies[ARGV[at]]
+  local count, window, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  waits[i], settle[i] = look(KEYS[i], count, window, cost)
+  if waits[i] > 0 and ARGV[at + 4] == '1' then denied = true end
 end
 
 local reply = {}
 for i = 1, #KEYS do
-  local l, at = limits[i], 5 * i - 4
-  if not denied and l.wait == 0 and l.cost > 0 then
-    l.strategy.add(l)
-  elseif call('PTTL', l.key) == -1 then
-    call('PEXPIRE', l.key, ttl(max(l.lasts, 1)))
+  local takes = not denied and waits[i] == 0 and ARGV[5 * i] ~= '0'
+  local left, reset, mark = settle[i](takes)
+  if not takes and call('PTTL', KEYS[i]) == -1 then
+    call('PEXPIRE', KEYS[i], ttl(2 * ARGV[5 * i - 1]))  -- no strategy looks further back
   end
-  local left, reset, mark = l.strategy.left(l)
-  reply[at] = l.wait == 0 and 1 or 0
-  reply[at + 1] = max(left, 0)
-  reply[at + 2] = reset
-  reply[at + 3] = l.wait
-  reply[at + 4] = mark
+  reply[i] = { waits[i], max(left, 0), reset, mark }
 end
 return reply

@@ -19,8 +19,10 @@ class LinkLost(Exception):
 class Link:
     """A connection of redis-py's, past its handshake.
 
+    All methods but :meth:`write` run in the hub, and so do the functions it is given.
+
     :param on_replies: given replies as they come, errors as exceptions.
-    :param on_lost: given the reason when the connection has ended.
+    :param on_lost: given the reason, and this link, when the connection has ended.
     """
 
     def __init__(
@@ -28,10 +30,11 @@ class Link:
         connection: Any,
         hub: Any,
         on_replies: Callable[[Iterable[Any]], None],
-        on_lost: Callable[[Exception], None],
+        on_lost: Callable[[Exception, Link], None],
     ) -> None:
         from hiredis import Reader
 
+        self._hub = hub
         self._connection = connection
         self._socket = connection._sock
         self._socket.settimeout(0)
@@ -61,10 +64,10 @@ class Link:
             except _WOULD_BLOCK:
                 return
             except OSError as error:
-                self._on_lost(error)
+                self._on_lost(error, self)
                 return
             if not data:
-                self._on_lost(LinkLost("the server closed the connection"))
+                self._on_lost(LinkLost("the server closed the connection"), self)
                 return
             more = len(data) == _READ_SIZE or isinstance(self._socket, ssl.SSLSocket)
             self._parse(data)
@@ -84,7 +87,7 @@ class Link:
         try:
             self._on_replies(iter(self._reader.gets, _MORE))
         except HiredisError as error:
-            self._on_lost(error)
+            self._on_lost(error, self)
 
     def _send(self) -> None:
         try:
@@ -92,7 +95,7 @@ class Link:
         except _WOULD_BLOCK:
             sent = 0
         except OSError as error:
-            self._on_lost(error)
+            self._hub.loop.run_callback(self._on_lost, error, self)
             return
         self._backlog = self._backlog[sent:]
         if self._backlog:

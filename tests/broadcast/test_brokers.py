@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-import flask_rf.broadcast.redis as redis_broker
+import flask_rf.broadcast.redis.life as life
 from flask_rf.broadcast.broker import Broker
 from flask_rf.broadcast.broker import ChannelFull
 from flask_rf.broadcast.envelope import Envelope
@@ -21,30 +21,13 @@ from flask_rf.broadcast.session import Member
 from flask_rf.errors import RedisUnavailable
 from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
+from flask_rf.redis.sender import commands_to
+from tests.broadcast.ears import Ear
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
+from tests.parts.sentinel import SentinelProcesses
 
 ANN, BOB = Member("ann", {"name": "Ann"}), Member("bob")
-
-
-class Ear:
-    """What one process hears of a broker."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.events: list[tuple[str, Envelope]] = []
-        self.links: list[bool] = []
-        broker.start(self.deliver, self.links.append)
-
-    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        self.events += burst
-
-    def names(self) -> list[str]:
-        return [json.loads(envelope.payload)["event"] for _, envelope in self.events]
-
-    def wait_for(self, count: int) -> list[tuple[str, Envelope]]:
-        wait_until(lambda: len(self.events) >= count, what=f"{count} events: {self.events}")
-        return self.events
 
 
 def event(text: str, skip: str = "") -> Envelope:
@@ -54,7 +37,7 @@ def event(text: str, skip: str = "") -> Envelope:
 def over(url: str, count_events: bool = False) -> RedisBroker:
     options = RedisOptions(url=url)
     listening = RedisServer(url, options, protocol=2)
-    return RedisBroker(RedisServer(url, options), listening, "shop:1:1", count_events)
+    return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -214,8 +197,8 @@ def _told_count(ear: Ear) -> int:
 def test_the_counts_of_a_dead_process_expire(
     start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(redis_broker, "DEAD_AFTER", 1)
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(life, "DEAD_AFTER", 1)
     living, victim = start(), start()
     living.broker.count("chat", 1), victim.broker.count("chat", 5)
     wait_until(lambda: living.broker.occupied() == {"chat": 6})
@@ -236,7 +219,7 @@ def test_nothing_is_left_in_redis_once_everybody_has_left(
 def test_an_unused_subscription_is_given_up_after_a_while(
     start: Callable[[], Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.listener._LINGER", 0.0)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._LINGER", 0.0)
     ear = start()
     ear.broker.subscribe("chat")
     assert redis_server.client.pubsub_channels("*chat") != []
@@ -256,10 +239,8 @@ def test_a_subscription_taken_up_again_is_kept(start: Callable[[], Ear]) -> None
 def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(
-        redis_broker, "DEAD_AFTER", 3
-    )  # seconds; a busy machine holds a process up for one
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(life, "DEAD_AFTER", 3)  # seconds; a busy machine holds a process up for one
     watchers, victim = [start(), start()], start()
     for ear in watchers:
         ear.broker.subscribe("presence-a")
@@ -275,33 +256,54 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
 
 
+def test_after_an_outage_nobody_is_taken_for_dead_at_once(
+    start: Callable[[], Ear], redis_server: RedisProcess
+) -> None:
+    ear, other = start(), start()
+    ear.broker.subscribe("presence-a")
+    other.broker.join("presence-a", "1.1", ANN, 100)
+    servers = "{shop:1:1}:presence:servers"
+    wait_until(lambda: redis_server.client.zcard(servers) == 2)
+    long_ago = time.time() - 60
+    for server in redis_server.client.zrange(servers, 0, -1):
+        redis_server.client.zadd(servers, {server: long_ago})
+
+    late = start()  # its first sign of life is the first after the outage
+
+    wait_until(lambda: redis_server.client.zcard(servers) == 3)
+    assert (
+        min(score for _, score in redis_server.client.zrange(servers, 0, -1, withscores=True))
+        > long_ago
+    )
+    assert set(late.broker.users("presence-a")) == {"ann"}
+    assert "pusher_internal:member_removed" not in ear.names()
+
+
 def test_a_message_of_another_version_is_ignored(
     start: Callable[[], Ear], redis_server: RedisProcess
 ) -> None:
     ear = start()
     ear.broker.subscribe("chat")
-    redis_server.client.publish("shop:1:1:events:chat", b"\x07nonsense")
+    redis_server.client.publish("{shop:1:1}:events:chat", b"\x07nonsense")
     ear.broker.publish([("chat", event("hi"))])
     assert len(ear.wait_for(1)) == 1
 
 
-def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
-    heard = threading.Event()
-    broker = over(redis_server.url)
-
-    def deliver(burst: Sequence[tuple[str, Envelope]]) -> None:
+class Clumsy(Ear):
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         if b"bad" in burst[0][1].payload:
             raise RuntimeError("a bug")
-        heard.set()
+        super().deliver(burst)
 
-    broker.start(deliver, lambda up: None)
-    broker.subscribe("chat")
-    broker.publish([("chat", event("bad"))])
-    wait_until(lambda: redis_server.client.ping())
+
+def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
+    ear = Clumsy(over(redis_server.url))
+    ear.broker.subscribe("chat")
+    ear.broker.publish([("chat", event("bad"))])
     time.sleep(0.1)
-    broker.publish([("chat", event("good"))])
-    assert heard.wait(5)
-    broker.stop()
+    ear.broker.publish([("chat", event("good"))])
+    ear.wait_for(1)
+    ear.broker.stop()
 
 
 def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
@@ -330,11 +332,56 @@ def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
 def test_a_silent_redis_counts_as_lost(
     own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.listener._PING_AFTER", 0.5)
-    monkeypatch.setattr("flask_rf.broadcast.listener._DEAD_AFTER", 1.5)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._PING_AFTER", 0.5)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 1.5)
     ear = Ear(over(own_redis.url))
     own_redis.pause()
     wait_until(lambda: ear.links == [True, False])
     own_redis.resume()
     wait_until(lambda: ear.links == [True, False, True])
     ear.broker.stop()
+
+
+def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
+    redis_server: RedisProcess, own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 1.0)
+    options = RedisOptions()
+    former = RedisServer(own_redis.url, options, protocol=2)
+    ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))
+    wait_until(lambda: ear.links[:3] == [True, False, True])
+    ear.broker.stop()
+
+
+def test_a_connection_that_hears_is_kept(
+    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    ear = start()
+    time.sleep(1.0)
+    assert ear.links == [True]
+    assert ear.events == []
+
+
+def test_after_a_fail_over_the_new_primary_is_heard(tmp_path: Path) -> None:
+    processes = SentinelProcesses(tmp_path)
+    here, there = Ear(over(processes.url)), Ear(over(processes.url))
+    for ear in (here, there):
+        ear.broker.subscribe("chat")
+    processes.primary.kill()
+    wait_until(lambda: here.links[-1] is there.links[-1] is False)
+    processes.wait_for_replacement()
+    wait_until(lambda: here.links[-1] is there.links[-1] is True)
+    wait_until(lambda: published(here, "after"))
+    assert there.wait_for(1)[0][0] == "chat"
+    here.broker.stop(), there.broker.stop()
+    processes.stop()
+
+
+def published(ear: Ear, text: str) -> bool:
+    try:
+        ear.broker.publish([("chat", event(text))])
+    except RedisUnavailable:
+        return False
+    return True

@@ -13,12 +13,13 @@ class FaultProxy:
 
     :ivar delay: seconds by which each answer is held back.
     :ivar deaf: connections are accepted, and nothing passes on them.
+    :ivar refusing: new connections are ended at once.
     :ivar limit: bytes after which a connection is cut, in either direction.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
-        self.deaf = False
+        self.deaf = self.refusing = False
         self.limit: float = float("inf")
         self._target = port
         self._sockets: list[socket.socket] = []
@@ -46,6 +47,9 @@ class FaultProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                if self.refusing:
+                    client.close()
+                    continue
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +14,8 @@ from redis.exceptions import ReadOnlyError
 from redis.exceptions import ResponseError
 
 from flask_rf.redis import RedisOptions
-from flask_rf.redis.lane import Sender
 from flask_rf.redis.link import Link
+from flask_rf.redis.sender import Sender
 from tests.parts.redis import RedisProcess
 
 
@@ -81,9 +82,39 @@ def test_commands_of_one_turn_are_written_together(
     together(lambda: lane.execute("PING"))
     writes.clear()
 
-    together(*(lambda: lane.execute("PING") for _ in range(50)))
+    together(*(lambda: lane.execute("PING") for _ in range(15)))
 
-    assert [data.count(b"PING") for data in writes] == [50]
+    assert [data.count(b"PING") for data in writes] == [15]
+
+
+def test_a_server_begins_with_many_commands_while_the_turn_goes_on(
+    redis_server: RedisProcess, writes: list[bytes]
+) -> None:
+    lane = sender(redis_server)
+    together(lambda: lane.execute("PING"))
+    writes.clear()
+
+    together(*(lambda: lane.execute("PING") for _ in range(40)))
+
+    assert [data.count(b"PING") for data in writes] == [16, 16, 8]
+
+
+def test_a_connection_that_breaks_in_the_middle_of_a_turn_loses_no_greenlet(
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, send = sender(redis_server), Link._send
+
+    def send_on_a_broken_pipe(link: Link) -> None:
+        link._socket.shutdown(socket.SHUT_WR)
+        send(link)
+
+    together(lambda: lane.execute("PING"))
+    with monkeypatch.context() as broken:
+        broken.setattr(Link, "_send", send_on_a_broken_pipe)
+        outcomes = together(*(lambda: lane.execute("PING") for _ in range(20)))
+
+    assert all(isinstance(outcome, ConnectionError) for outcome in outcomes)
+    assert together(lambda: lane.execute("PING")) == [b"PONG"]
 
 
 def test_outside_of_greenlets_the_pool_does_the_same(
