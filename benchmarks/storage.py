@@ -28,7 +28,7 @@ from benchmarks.peers.report import Promise
 MIB = 1024 * 1024
 QUICK = "--quick" in sys.argv
 SIZE = 128 if QUICK else 512  # MiB
-ROUNDS = 1 if QUICK else 7
+ROUNDS = 1 if QUICK else 5
 BUCKET = "benchmark"
 OURS, LOCAL = "ours, gevent: S3", "ours, gevent: local disk"
 THREADS = "boto3, threads"

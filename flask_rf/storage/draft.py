@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -16,16 +15,13 @@ from contextlib import suppress
 from ..errors import AlreadyExists
 from ..errors import Conflict
 from ..errors import Unsupported
+from . import attributes
 from . import tree
+from .attributes import METADATA
+from .attributes import TYPE
 from .driver import Terms
 
-#: Extended attributes: the MIME type under the name that freedesktop.org gives it
-#: ("Guidelines for extended attributes"), the rest as a JSON object.
-TYPE = "user.mime_type"
-METADATA = "user.flask_rf.metadata"
-
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_ATTRIBUTES = {errno.ENOTSUP, errno.EPERM}
 
 
 class Draft:
@@ -65,12 +61,10 @@ class Draft:
         :raises Unsupported: there is metadata, and the file system has no place for it.
         """
         try:
-            os.setxattr(self._file, TYPE, content_type.encode())
+            attributes.write(self._file, TYPE, content_type.encode())
             if metadata:
-                os.setxattr(self._file, METADATA, json.dumps(dict(metadata)).encode())
-        except OSError as error:
-            if error.errno not in _NO_ATTRIBUTES:
-                raise
+                attributes.write(self._file, METADATA, json.dumps(dict(metadata)).encode())
+        except attributes.NoAttributes as error:
             if metadata:
                 raise Unsupported("the file system keeps no metadata") from error
 

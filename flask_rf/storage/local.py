@@ -21,12 +21,14 @@ from urllib.parse import quote
 
 from ..errors import Obstructed
 from ..eventloop import uninterrupted
+from . import attributes
 from . import tree
+from .attributes import METADATA
+from .attributes import NoAttributes
+from .attributes import TYPE
 from .draft import Draft
 from .draft import etag_of
 from .draft import locked
-from .draft import METADATA
-from .draft import TYPE
 from .driver import Driver
 from .driver import Entry
 from .driver import FileInfo
@@ -231,12 +233,12 @@ def _pieces(descriptor: int, start: int, length: int | None) -> Iterator[bytes]:
 
 
 def _type_of(file: int, path: str) -> str:
-    with suppress(OSError, ValueError):
-        return os.getxattr(file, TYPE).decode("ascii")
+    with suppress(NoAttributes, ValueError):
+        return attributes.read(file, TYPE).decode("ascii")
     return type_of_name(path) or sniff(os.pread(file, HEAD_BYTES, 0))
 
 
 def _metadata_of(file: int) -> Mapping[str, str]:
-    with suppress(OSError, ValueError):
-        return dict(json.loads(os.getxattr(file, METADATA)))
+    with suppress(NoAttributes, ValueError):
+        return dict(json.loads(attributes.read(file, METADATA)))
     return {}

@@ -68,6 +68,7 @@ class Download:
         if self._at or self._end is not None:
             last = "" if self._end is None else self._end - 1
             options["Range"] = f"bytes={self._at}-{last}"
+        self._body = None
         with translated():
             try:
                 answer = self._client.get_object(**self._target, **options)

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import Incomplete
 from ..errors import TooLarge
 from ..eventloop import breathe
-from ..eventloop import off_the_loop
+from ..eventloop import uninterrupted
 from .sniff import HEAD_BYTES
 from .sniff import sniff
 
@@ -100,7 +100,7 @@ class Source:
     def _take(self, size: int) -> bytes:
         """Up to ``size`` bytes of the stream; none at its end."""
         read = self._stream.read
-        piece = off_the_loop(read, size) if self._on_disk else read(size)
+        piece = uninterrupted(read, size) if self._on_disk else read(size)
         if not isinstance(piece, (bytes, bytearray, memoryview)):
             raise TypeError("content is read in binary mode: open(…, 'rb')")
         self._read += len(piece)

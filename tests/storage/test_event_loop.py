@@ -87,7 +87,7 @@ def test_a_large_file_on_a_local_disk(tmp_path: Path) -> None:
 
 @pytest.mark.s3
 def test_a_large_file_on_s3(tmp_path: Path, server: S3Server, bucket: str) -> None:
-    hold_to_promise(carry(server.disk(bucket), tmp_path, 96))
+    hold_to_promise(carry(server.disk(bucket), tmp_path, 48))
 
 
 @pytest.mark.s3

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
 from flask import Flask
 
 from flask_rf import Storage
@@ -32,6 +33,7 @@ from flask_rf.storage.parts import MIB
 from flask_rf.storage.parts import PART
 from flask_rf.storage.s3_client import Account
 from flask_rf.storage.s3_client import client_of
+from flask_rf.storage.s3_download import Download
 from tests.parts.processes import free_port
 from tests.parts.processes import ROOT
 from tests.parts.proxy import FaultProxy
@@ -174,6 +176,21 @@ def test_a_download_cut_off_goes_on_where_it_was(far: Disk, disk: Disk, proxy: F
                 proxy.cut()
     assert got == LARGE[7:]
     assert cuts == 3
+
+
+def test_a_download_cut_off_at_its_very_end_is_whole(disk: Disk) -> None:
+    disk.put("file", b"tea")
+    download = Download(disk.driver._client, disk.driver._target("file"), 0, None)  # type: ignore
+    cut_off = iter([b"tea", ResponseStreamingError(error="cut off")])
+
+    def read(size: int) -> bytes:
+        piece = next(cut_off)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    download._body.read = read
+    assert b"".join(download.pieces()) == b"tea"
 
 
 def test_a_download_cut_off_again_and_again_is_unavailable(
