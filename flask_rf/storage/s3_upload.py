@@ -55,8 +55,11 @@ class Upload:
 
     def __init__(self, client: Any, target: dict[str, str], attributes: dict[str, Any]) -> None:
         self._client = client
+        # Parts may have checksums only if the upload was begun with them.
+        checked = client.meta.config.request_checksum_calculation == "when_supported"
+        self._checksum = {"ChecksumAlgorithm": "CRC32"} if checked else {}
         with translated():
-            begun = client.create_multipart_upload(**target, **attributes)
+            begun = client.create_multipart_upload(**target, **attributes, **self._checksum)
         self._upload = {**target, "UploadId": begun["UploadId"]}
 
     def send(self, first: bytes, source: Source) -> None:
@@ -85,8 +88,10 @@ class Upload:
             raise
 
     def _send(self, number: int, part: bytes) -> _Sent:
-        done = self._client.upload_part(**self._upload, PartNumber=number, Body=Body(part))
-        return len(part), {"PartNumber": number, "ETag": done["ETag"]}
+        done = self._client.upload_part(
+            **self._upload, **self._checksum, PartNumber=number, Body=Body(part)
+        )
+        return len(part), _named(number, done)
 
     def _copy(self, number: int, source: dict[str, str], etag: str, part: tuple[int, int]) -> _Sent:
         done = self._client.upload_part_copy(
@@ -97,7 +102,7 @@ class Upload:
             CopySourceIfMatch=etag,
         )
         size = part[1] - part[0] + 1
-        return size, {"PartNumber": number, "ETag": done["CopyPartResult"]["ETag"]}
+        return size, _named(number, done["CopyPartResult"])
 
     def _abort(self) -> None:
         try:
@@ -110,6 +115,12 @@ class Upload:
                 key,
                 error.reason,
             )
+
+
+def _named(number: int, done: dict[str, Any]) -> dict[str, Any]:
+    """A part as it is named when the upload is completed."""
+    kept = {name: done[name] for name in ("ETag", "ChecksumCRC32") if name in done}
+    return {"PartNumber": number, **kept}
 
 
 def _parts(first: bytes, source: Source) -> Iterator[bytes]:
