@@ -28,7 +28,6 @@ from flask_rf.storage import Incomplete
 from flask_rf.storage import NotFound
 from flask_rf.storage import presigned
 from flask_rf.storage import s3
-from flask_rf.storage import s3_client
 from flask_rf.storage import Unavailable
 from flask_rf.storage.parts import MIB
 from flask_rf.storage.parts import PART
@@ -290,21 +289,6 @@ def test_a_copy_of_more_than_one_request_takes_is_made_of_parts(
     assert disk.metadata("copied") == {"by": "ann"}
     assert disk.visibility("copied") == "public"
     assert "-" in server.client.head_object(Bucket=bucket, Key="copied")["ETag"]
-
-
-def test_checksums_go_with_each_part_where_they_are_meant_to(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Account, "is_aws", True)
-    monkeypatch.setattr(s3_client, "_clients", {})
-    completed: list[str] = []
-    client_of(disk.driver._account).meta.events.register(  # type: ignore[attr-defined]
-        "before-call.s3.CompleteMultipartUpload",
-        lambda params, **_: completed.append(params["body"].decode()),
-    )
-    disk.put("file", LARGE)
-    assert disk.get("file") == LARGE
-    assert completed[0].count("<ChecksumCRC32>") == 3
 
 
 def test_many_files_are_deleted_by_few_requests(

@@ -11,8 +11,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from flask_rf.storage import s3_client
+from flask_rf.storage.parts import PART
 from flask_rf.storage.s3_client import Account
 from flask_rf.storage.s3_client import client_of
+from flask_rf.storage.s3_upload import Upload
+from flask_rf.storage.source import Source
 
 AWS = Account(None, "eu-west-1", "k", "sesame")
 OTHER = Account("http://s3.test:9000", "us-east-1", "k", "sesame", path_style=True)
@@ -40,33 +43,66 @@ def test_a_client_signs_by_version_4_waits_and_tries_again(
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
 
 
+class Raw:
+    """The body of an answer that never was on a wire."""
+
+    def __init__(self, body: bytes, headers: dict[str, str]) -> None:
+        self.headers = headers
+        self._body = body
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._body
+
+
+def answer_to(request: Any) -> tuple[bytes, dict[str, str]]:
+    """What AWS answers with: of each part the checksum that came with it."""
+    if "uploads" in request.url:
+        return b"<R><UploadId>7</UploadId></R>", {}
+    if "partNumber" in request.url:
+        return b"", {"ETag": '"e"', "x-amz-checksum-crc32": "AAAAAA=="}
+    return b"<R/>", {}
+
+
 @pytest.fixture
-def sent() -> Iterator[list[Any]]:
+def sent() -> list[Any]:
     """The requests that a client makes, none of which leaves this process."""
     requests: list[Any] = []
 
     def answer(request: Any, **_: Any) -> AWSResponse:
         requests.append(request)
-
-        class Raw:
-            headers: dict[str, str] = {}
-
-            def stream(self) -> Iterator[bytes]:
-                yield b"<DeleteResult/>"
-
-        return AWSResponse(request.url, 200, {}, Raw())
+        body, headers = answer_to(request)
+        return AWSResponse(request.url, 200, headers, Raw(body, headers))
 
     for account in (AWS, OTHER):
         client_of(account).meta.events.register("before-send.s3", answer)
-    yield requests
+    return requests
+
+
+def header(request: Any, name: str) -> str:
+    value = request.headers.get(name, "")
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def test_only_aws_gets_checksums_that_it_alone_knows(sent: list[Any]) -> None:
     for account in (AWS, OTHER):
         client_of(account).put_object(Bucket="bucket", Key="a", Body=b"tea")
-    ours, others = (request.headers for request in sent)
-    assert b"x-amz-checksum-crc32" in (ours["X-Amz-Trailer"], ours["X-Amz-Trailer"].encode())
-    assert not [name for name in others if name.lower().startswith("x-amz-checksum")]
+    ours, others = sent
+    assert header(ours, "x-amz-sdk-checksum-algorithm") == "CRC32"
+    assert not [name for name in others.headers if "checksum" in name.lower()]
+
+
+@pytest.mark.parametrize(("account", "checksums"), [(AWS, 2), (OTHER, 0)])
+def test_parts_have_checksums_where_the_upload_was_begun_with_them(
+    sent: list[Any], account: Account, checksums: int
+) -> None:
+    upload = Upload(client_of(account), {"Bucket": "bucket", "Key": "a"}, {})
+    upload.send(b"x" * PART, Source(b"rest"))
+    begun, *parts, completed = sent
+    assert header(begun, "x-amz-checksum-algorithm") == ("CRC32" if checksums else "")
+    named = [header(part, "x-amz-sdk-checksum-algorithm") for part in parts]
+    assert named.count("CRC32") == checksums
+    # An answer that brings one all the same is passed on: it is of this part.
+    assert completed.body.count(b"<ChecksumCRC32>AAAAAA==</ChecksumCRC32>") == 2
 
 
 def test_deleting_many_carries_the_checksum_that_old_servers_want(sent: list[Any]) -> None:
