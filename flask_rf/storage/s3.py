@@ -206,9 +206,11 @@ class S3Driver(Driver):
 
     def visibility_to_keep(self, path: str) -> Visibility | None:
         try:
-            return "public" if self.visibility(path) == "public" else None
+            found = self.visibility(path)
         except (Denied, Unsupported):  # a bucket without ACLs, or without leave to read them
             return None
+        # A bucket may have no ACLs: it is told of one only where one was meant.
+        return found if found == "public" or self._visibility else None
 
     def set_visibility(self, path: str, visibility: Visibility) -> None:
         with translated():

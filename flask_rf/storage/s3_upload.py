@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait
 from typing import Any
 
+from ..errors import NotFound
 from ..errors import StorageError
 from ..eventloop import breathe
 from .parts import part_size
@@ -108,6 +109,8 @@ class Upload:
         try:
             with translated():
                 self._client.abort_multipart_upload(**self._upload)
+        except NotFound:
+            pass  # it was completed, and only the answer has not come
         except StorageError as error:
             key = self._upload["Key"]
             logger.warning(
@@ -119,7 +122,7 @@ class Upload:
 
 def _named(number: int, done: dict[str, Any]) -> dict[str, Any]:
     """A part as it is named when the upload is completed."""
-    kept = {name: done[name] for name in ("ETag", "ChecksumCRC32") if name in done}
+    kept: dict[str, Any] = {name: done[name] for name in ("ETag", "ChecksumCRC32") if name in done}
     return {"PartNumber": number, **kept}
 
 

@@ -97,6 +97,22 @@ def test_a_copy_of_more_than_one_request_takes_is_made_of_parts(
     assert "-" in server.client.head_object(Bucket=bucket, Key="copied")["ETag"]
 
 
+def test_a_private_file_stays_private_on_a_public_disk(
+    app: Flask, server: S3Server, bucket: str
+) -> None:
+    disks = {"cloud": server.disk(bucket, visibility="public")}
+    disk = Storage(app, disks=disks).disk()
+    disk.put("public", b"tea")
+    disk.put("private", b"tea", visibility="private")
+    disk.copy("private", "copied")
+    disk.move("private", "moved")
+    visible = [disk.visibility(path) for path in ("public", "copied", "moved")]
+    assert visible == ["public", "private", "private"]
+    if server.name == "ceph":
+        disk.append("moved", b"!")
+        assert disk.visibility("moved") == "private"
+
+
 def test_many_files_are_deleted_by_few_requests(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,27 @@ def test_an_upload_that_is_stopped_is_aborted(
     assert disk.missing("file")
 
 
+def test_an_upload_that_was_completed_unheard_is_nothing_to_worry_about(
+    disk: Disk,
+    server: S3Server,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = disk.driver._client  # type: ignore[attr-defined]
+    complete = client.complete_multipart_upload
+
+    def unheard(**options: Any) -> None:
+        complete(**options)
+        raise Stop
+
+    monkeypatch.setattr(client, "complete_multipart_upload", unheard)
+    with caplog.at_level(logging.WARNING, "flask_rf"), pytest.raises(Stop):
+        disk.put("file", io.BytesIO(LARGE))
+    assert caplog.text == ""
+    assert disk.size("file") == len(LARGE)
+
+
 def test_an_upload_that_cannot_be_aborted_is_told_of_and_tidied_up_later(
     far: Disk,
     disk: Disk,
