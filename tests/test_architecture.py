@@ -32,6 +32,14 @@ PURE = [
     "storage.signature",
     "storage.sniff",
     "storage.terms",
+    "doctor.app",
+    "doctor.facts",
+    "doctor.findings",
+    "doctor.machine",
+    "doctor.redis",
+    "migration.imports",
+    "migration.library",
+    "migration.source",
 ]
 MAX_MODULE = 300  # lines
 MAX_FUNCTION = 50  # lines
