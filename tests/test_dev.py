@@ -296,6 +296,7 @@ def test_ceph_is_the_path_s_or_debian_s(
     assert packages == installed
 
 
+@pytest.fixture
 def pip_installs(installed: list[str], path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The groups and packages that pip was asked for, beside nothing of Debian's."""
     monkeypatch.setattr(deployment, "VENV", environment.VENV)
