@@ -14,7 +14,8 @@ from .processes import Process
 from .s3 import S3Server
 
 # One monitor and one object store in memory, which trust each other and do not wait for others
-# to speak up (paxos): it starts in a second, not in twelve.
+# to speak up (paxos): it starts in a second, not in twelve. What is deleted is soon gone (gc), or a
+# full store would let requests wait for ever.
 CONFIG = """
 [global]
 fsid = {fsid}
@@ -34,7 +35,7 @@ mon max pg per osd = 5000
 paxos propose interval = 0.05
 paxos min wait = 0.01
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = 8589934592
 run dir = {folder}
 log file = {folder}/$type.$id.log
 pid file = {folder}/$type.$id.pid
@@ -48,6 +49,8 @@ rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw data = {folder}/rgw
 rgw run sync thread = false
 rgw thread pool size = 64
+rgw gc obj min wait = 10
+rgw gc processor period = 5
 """
 
 
