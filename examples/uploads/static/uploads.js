@@ -135,8 +135,12 @@ function stored(file) {
   return item;
 }
 
+let asked = 0;
+
 async function show() {
+  const turn = ++asked;
   const files = (await api("/files")).sort((one, other) => other.at - one.at);
+  if (turn !== asked) return; // a later list is on its way, and may have overtaken this one
   $("files").replaceChildren(...files.map(stored));
   $("count").textContent = files.length || "";
   $("empty").hidden = files.length > 0;
