@@ -14,11 +14,13 @@ class FaultProxy:
     :ivar delay: seconds by which each answer is held back.
     :ivar deaf: connections are accepted, and nothing passes on them.
     :ivar refusing: new connections are ended at once.
+    :ivar limit: bytes after which a connection is cut, in either direction.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
         self.deaf = self.refusing = False
+        self.limit: float = float("inf")
         self._target = port
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -64,8 +66,10 @@ class FaultProxy:
         return None
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, delayed: bool) -> None:
+        passed = 0
         with suppress(OSError):
-            while data := source.recv(65536):
+            while passed < self.limit and (data := source.recv(65536)):
+                passed += len(data)
                 if delayed and self.delay:
                     time.sleep(self.delay)
                 while self.deaf:
