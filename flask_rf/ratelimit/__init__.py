@@ -163,7 +163,8 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
     ) -> LimitMark:
         """Limit how many requests of a client run at once.
 
-        :param ttl: seconds after which a request counts no more, should its worker have died.
+        :param ttl: seconds after which a request counts no more whose worker has died; others
+            count for as long as they last.
         :param terms: as for :meth:`limit`.
         """
         return self.limit(f"{count}/{ttl} seconds", key_func=key_func, **terms).leased()

@@ -23,7 +23,7 @@ class Admission:
     :ivar response: the answer, once there is one.
     """
 
-    __slots__ = ("_store", "decisions", "denied", "owes", "response")
+    __slots__ = ("__weakref__", "_store", "decisions", "denied", "owes", "response")
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,6 +31,11 @@ class Admission:
         self.decisions: list[Decision] = []
         self.denied: Decision | None = None
         self.response: Response | None = None
+
+    @property
+    def leases(self) -> list[Decision]:
+        """Those of its decisions that count for as long as it lasts."""
+        return [decision for decision in self.owes if decision.limit.lease]
 
     def add(self, decisions: Sequence[Decision], denied: Decision | None) -> bool:
         """Remember decisions made together.
@@ -60,7 +65,7 @@ class Admission:
         Where no response was made nobody can be asked, and the quota stays taken.
         """
         conditional = [decision for decision in self.owes if not decision.limit.lease]
-        self.owes = [decision for decision in self.owes if decision.limit.lease]
+        self.owes = self.leases
         if self.response is not None:
             self._refund([d for d in conditional if not _counts(d, self.response)])
         if self.response is None or not self.response.is_streamed:

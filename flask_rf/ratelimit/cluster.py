@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..redis.script import Script
 from ..redis.sender import Commands
 from .redis import DECIDE
 from .redis import RedisStore
 from .redis import REFUND
+from .redis import RENEW
 from .store import Claim
 from .store import Verdict
 
@@ -35,12 +37,19 @@ class ClusterStore(RedisStore):
         return [verdicts[place] for place in range(len(claims))]
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        groups = _by_tag(claims)
+        self._each_slot(REFUND, claims, verdicts)
+
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        self._each_slot(RENEW, claims, verdicts)
+
+    def _each_slot(
+        self, script: Script, claims: Sequence[Claim], verdicts: Sequence[Verdict]
+    ) -> None:
         calls = [
-            self._return([claims[p] for p in places], [verdicts[p] for p in places])
-            for places in groups
+            self._taken([claims[p] for p in places], [verdicts[p] for p in places])
+            for places in _by_tag(claims)
         ]
-        for reply in REFUND.run_each(self._execute_each, calls):
+        for reply in script.run_each(self._execute_each, calls):
             if isinstance(reply, Exception):
                 raise reply
 

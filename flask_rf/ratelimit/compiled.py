@@ -21,6 +21,7 @@ from .clients import Clients
 from .declarations import Declarations
 from .decorators import describe
 from .denials import Denials
+from .leases import LeaseKeeper
 from .limit import as_limits
 from .limit import Declared
 from .options import LimiterOptions
@@ -72,6 +73,7 @@ class CompiledLimiter:
             named=declarations.named,
         )
         self._denials = Denials()
+        self._keeper = LeaseKeeper(store)
         self._plan: Plan | None = None
         self._lock = Lock()
 
@@ -110,6 +112,8 @@ class CompiledLimiter:
             admission = request.environ[ADMISSION] = Admission(self.store)
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
+        if admission.owes:
+            self._keeper.keep(admission)
         return self._refuse(request, refusal) if refusal else None
 
     def decide(self, claims: Sequence[Claim]) -> tuple[list[Decision], list[Decision]]:

@@ -38,17 +38,20 @@ class Failover:
         return self._take_without(claims) if verdicts is None else verdicts
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        local, remote = [], []
-        for pair in zip(claims, verdicts, strict=True):
-            if pair[1].held_by is self._remote:
-                remote.append(pair)
-            elif pair[1].held_by is self._local:
-                local.append(pair)
+        local, remote = self._held(claims, verdicts)
         if local:
             self._local.refund(*zip(*local, strict=True))
         if remote:
             taken, marks = zip(*remote, strict=True)
             self._attempt(lambda: self._remote.refund(taken, marks))
+
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        local, remote = self._held(claims, verdicts)
+        if local:
+            self._local.renew(*zip(*local, strict=True))
+        if remote:
+            taken, marks = zip(*remote, strict=True)
+            self._attempt(lambda: self._remote.renew(taken, marks))
 
     def clear(self, keys: Sequence[str]) -> bool:
         self._local.clear(keys)
@@ -57,6 +60,14 @@ class Failover:
     def keys(self, namespace: str, ending: str = "") -> list[str]:
         found = self._attempt(lambda: self._remote.keys(namespace, ending))
         return self._local.keys(namespace, ending) if found is None else found
+
+    def _held(
+        self, claims: Sequence[Claim], verdicts: Sequence[Verdict]
+    ) -> tuple[list[tuple[Claim, Verdict]], list[tuple[Claim, Verdict]]]:
+        """What was counted here, and what in Redis."""
+        pairs = list(zip(claims, verdicts, strict=True))
+        local = [pair for pair in pairs if pair[1].held_by is self._local]
+        return local, [pair for pair in pairs if pair[1].held_by is self._remote]
 
     def _attempt(self, work: Callable[[], T]) -> T | None:
         """What ``work`` returns; None if Redis fails now, or did lately."""

@@ -11,6 +11,7 @@ from threading import Lock
 from .plan import Policy
 from .store import Claim
 from .store import Verdict
+from .strategies import Leases
 from .strategies import State
 from .strategies import STATES
 
@@ -55,6 +56,15 @@ class MemoryStore:
                 kept = self._kept.get(key)
                 if kept is not None:
                     kept[0].refund(now, policy, cost, verdict.mark)
+
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        with self._lock:
+            now = self._clock() // 1000
+            for (_, key, _, _), verdict in zip(claims, verdicts, strict=True):
+                kept = self._kept.get(key)
+                if kept is not None and isinstance(kept[0], Leases):
+                    kept[0].renew(now, verdict.mark)
+                    self._kept.move_to_end(key)
 
     def clear(self, keys: Sequence[str]) -> bool:
         with self._lock:

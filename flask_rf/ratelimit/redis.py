@@ -18,6 +18,7 @@ _HERE = Path(__file__).parent
 
 DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
+RENEW = Script.from_file(_HERE / "renew.lua")
 
 #: A script's keys and arguments.
 Call = tuple[list[str], list[Any]]
@@ -44,7 +45,10 @@ class RedisStore:
         return self._verdicts(claims, reply, nonce)
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        REFUND.run(self._execute, *self._return(claims, verdicts))
+        REFUND.run(self._execute, *self._taken(claims, verdicts))
+
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        RENEW.run(self._execute, *self._taken(claims, verdicts))
 
     def clear(self, keys: Sequence[str]) -> bool:
         for key in keys:
@@ -69,8 +73,8 @@ class RedisStore:
             for claim, (wait, left, reset, mark) in zip(claims, reply, strict=True)
         ]
 
-    def _return(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Call:
-        """What refund.lua is asked."""
+    def _taken(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Call:
+        """What refund.lua and renew.lua are asked."""
         arguments: list[Any] = []
         for (policy, _, cost, _), verdict in zip(claims, verdicts, strict=True):
             arguments += (*policy.terms, cost, verdict.mark)

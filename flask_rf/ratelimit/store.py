@@ -56,6 +56,9 @@ class Store(Protocol):
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         """Give back what was taken, where it still counts."""
 
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        """Count leases for another period, where they still count."""
+
     def clear(self, keys: Sequence[str]) -> bool:
         """Forget counts; returns whether they are forgotten everywhere."""
 

@@ -170,6 +170,60 @@ class TokenBucket:
         return self.arrival
 
 
+class Leases:
+    """What is under way: when each was taken or renewed last, and its units.
+
+    The mark is the lease's number.
+    """
+
+    __slots__ = ("serial", "taken", "used")
+
+    def __init__(self) -> None:
+        self.taken: dict[int, tuple[int, int]] = {}
+        self.serial = self.used = 0
+
+    def wait(self, now: int, policy: Policy, cost: int) -> int:
+        while self.taken:
+            mark, (time, _) = next(iter(self.taken.items()))
+            if time > now - policy.window:
+                break
+            self._end(mark)
+        excess = self.used + cost - policy.count
+        if excess <= 0 or not cost:
+            return 0
+        for time, units in self.taken.values():
+            excess -= units
+            if excess <= 0:
+                return time + policy.window - now
+        return policy.window
+
+    def add(self, now: int, policy: Policy, cost: int) -> None:
+        self.serial += 1
+        self.taken[self.serial] = (now, cost)
+        self.used += cost
+
+    def left(self, now: int, policy: Policy) -> tuple[int, int, int]:
+        reset = next(iter(self.taken.values()))[0] + policy.window - now if self.taken else 0
+        return max(policy.count - self.used, 0), reset, self.serial
+
+    def refund(self, now: int, policy: Policy, cost: int, mark: int) -> None:
+        self._end(mark)
+
+    def renew(self, now: int, mark: int) -> None:
+        units = self._end(mark)
+        if units:
+            self.taken[mark] = (now, units)  # last again: by time, as they run out
+            self.used += units
+
+    def expires(self, policy: Policy) -> int:
+        return next(reversed(self.taken.values()))[0] + policy.window if self.taken else 0
+
+    def _end(self, mark: int) -> int:
+        _, units = self.taken.pop(mark, (0, 0))
+        self.used -= units
+        return units
+
+
 def _spacing(policy: Policy, cost: int) -> int:
     return cost * policy.window // policy.count
 
@@ -184,5 +238,5 @@ STATES: dict[str, type[State]] = {
     "sliding-counter": SlidingCounter,
     "fixed-window": FixedWindow,
     "token-bucket": TokenBucket,
-    "concurrency": SlidingWindow,  # leases: refunds end them, the window those never refunded
+    "concurrency": Leases,
 }

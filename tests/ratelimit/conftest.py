@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 
-from flask_rf.ratelimit.limit import STRATEGIES
+from flask_rf.ratelimit.plan import LETTERS
 from tests.ratelimit.worlds import MemoryWorld
 from tests.ratelimit.worlds import RedisWorld
 from tests.ratelimit.worlds import stop_the_clock
@@ -18,7 +18,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RATE_LIMIT_TIMEOUT", "2")
 
 
-@pytest.fixture(params=STRATEGIES)
+@pytest.fixture(params=LETTERS)
 def strategy(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

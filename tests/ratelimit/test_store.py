@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_rf.ratelimit.limit import STRATEGIES
+from flask_rf.ratelimit.plan import LETTERS
 from flask_rf.ratelimit.store import Verdict
 from tests.ratelimit.worlds import claim
 from tests.ratelimit.worlds import MemoryWorld
@@ -207,8 +207,59 @@ def test_headers_learn_when_quota_comes_back(world: World, strategy: str) -> Non
     assert 0 < world.hit(limit).reset <= 60 * SECOND
 
 
+def test_a_renewed_lease_counts_for_another_period(world: World) -> None:
+    limit = policy("2/minute", "concurrency")
+    report, other = claim(limit), claim(limit)
+    held = world.take(report)
+    world.advance(10 * SECOND)
+    world.take(other)
+
+    world.advance(45 * SECOND)
+    world.store.renew([report], held)
+    world.advance(20 * SECOND)  # the other's period is over
+
+    assert [world.hit(limit).allowed for _ in range(2)] == [True, False]
+
+
+def test_a_renewed_lease_ends_with_its_request(world: World) -> None:
+    limit = policy("3/minute", "concurrency")
+    report = claim(limit, cost=3)
+    held = world.take(report)
+    world.advance(10 * SECOND)
+    world.store.renew([report], held)
+
+    world.store.refund([report], held)
+
+    assert world.hit(limit, cost=0).remaining == 3
+
+
+def test_a_lease_that_has_ended_is_not_renewed(world: World) -> None:
+    limit = policy("1/minute", "concurrency")
+    report = claim(limit)
+    held = world.take(report)
+    world.store.refund([report], held)
+
+    world.store.renew([report], held)
+
+    assert world.hit(limit).allowed
+
+
+def test_leases_of_one_moment_are_renewed_apart(world: World) -> None:
+    limit = policy("2/minute", "concurrency")
+    report, other = claim(limit), claim(limit)
+    held = world.take(report)
+    world.take(other)
+    world.advance(30 * SECOND)
+    world.store.renew([report], held)
+
+    world.advance(31 * SECOND)
+    world.store.refund([report], held)
+
+    assert world.hit(limit, cost=0).remaining == 2
+
+
 steps = st.lists(
-    st.tuples(st.integers(0, 4 * SECOND), st.integers(0, 4), st.sampled_from(STRATEGIES)),
+    st.tuples(st.integers(0, 4 * SECOND), st.integers(0, 4), st.sampled_from(list(LETTERS))),
     max_size=25,
 )
 

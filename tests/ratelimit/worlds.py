@@ -65,16 +65,20 @@ class RedisWorld(World):
         super().__init__()
         self.client = client
         self.store = RedisStore(Raw(client))
+        self._tell()
 
-    def take(self, *claims: Claim) -> list[Verdict]:
+    def advance(self, microseconds: int) -> None:
+        super().advance(microseconds)
+        self._tell()
+
+    def _tell(self) -> None:
         self.client.mset({"clock:s": self.now // SECOND, "clock:us": self.now % SECOND})
-        return super().take(*claims)
 
 
 def stop_the_clock(patch: Callable[[Any, str, Any], None]) -> None:
     """Have the scripts read the time a :class:`RedisWorld` sets."""
-    for name, file in (("DECIDE", "decide.lua"), ("REFUND", "refund.lua")):
-        text = Path(redis_module.__file__).with_name(file).read_text()
+    for name in ("DECIDE", "REFUND", "RENEW"):
+        text = Path(redis_module.__file__).with_name(f"{name.lower()}.lua").read_text()
         assert "'TIME'" in text
         patch(redis_module, name, Script(text.replace("'TIME'", "'MGET', 'clock:s', 'clock:us'")))
 

@@ -1,0 +1,147 @@
+"""Leases of requests that last longer than the period of their limit."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from flask import Flask
+from flask import Response
+from werkzeug.test import create_environ
+
+from flask_rf import Limiter
+from flask_rf.ratelimit.admission import Admission
+from flask_rf.ratelimit.leases import LeaseKeeper
+from flask_rf.ratelimit.memory import MemoryStore
+from flask_rf.ratelimit.responses import Decision
+from flask_rf.ratelimit.store import Claim
+from flask_rf.ratelimit.store import Verdict
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+from tests.ratelimit.worlds import claim
+from tests.ratelimit.worlds import policy
+
+
+@pytest.fixture(params=["memory", "redis"])
+def stream(request: pytest.FixtureRequest, app: Flask) -> Flask:
+    """An app whose only route streams, once at a time; a second after a death, again."""
+    if request.param == "redis":
+        server: RedisProcess = request.getfixturevalue("redis_server")
+        app.config["REDIS_URL"] = server.url
+
+    @app.get("/a")
+    @Limiter(app).concurrency(1, ttl=1)
+    def a() -> Response:
+        return Response(chunk for chunk in "ab")
+
+    return app
+
+
+def status(app: Flask) -> int:
+    with app.test_client().get("/a") as response:
+        return response.status_code
+
+
+def keepers() -> int:
+    return sum(thread.name == "rf-leases" for thread in threading.enumerate())
+
+
+def test_a_stream_counts_for_as_long_as_it_lasts(stream: Flask) -> None:
+    streaming = stream.test_client().get("/a", buffered=False)
+    time.sleep(2.5)
+    during = status(stream)
+    streaming.close()
+
+    assert [during, status(stream)] == [429, 200]
+
+
+def test_a_stream_that_was_dropped_without_being_closed_runs_out(stream: Flask) -> None:
+    def drop() -> None:
+        environ = create_environ("/a", environ_base={"REMOTE_ADDR": "127.0.0.1"})
+        stream.wsgi_app(environ, lambda *_: lambda _: None)
+
+    drop()
+    assert status(stream) == 429
+
+    def is_free() -> bool:
+        gc.collect()
+        return status(stream) == 200
+
+    wait_until(is_free)
+
+
+def test_nothing_is_kept_once_no_lease_is_left(stream: Flask) -> None:
+    wait_until(lambda: not keepers())  # those of other tests
+    streaming = stream.test_client().get("/a", buffered=False)
+    during = keepers()
+    streaming.close()
+
+    assert during == 1
+    wait_until(lambda: not keepers())
+    assert status(stream) == 200
+
+
+class Unsteady(MemoryStore):
+    """Fails the first renewal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renewals: list[int] = []
+
+    def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        self.renewals.append(len(claims))
+        if len(self.renewals) == 1:
+            raise OSError("no")
+
+
+def held(store: MemoryStore, rate: str) -> Admission:
+    asked = claim(policy(rate, lease=True))
+    admission = Admission(store)
+    admission.add([Decision(asked, store.take([asked])[0])], None)
+    return admission
+
+
+def test_a_renewal_that_fails_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    store = Unsteady()
+    admission = held(store, "1/second")
+
+    LeaseKeeper(store).keep(admission)
+
+    wait_until(lambda: len(store.renewals) >= 2)
+    assert "Leases of 1 requests were not renewed" in caplog.text
+    admission.settle()
+
+
+def test_a_short_lease_does_not_wait_for_a_long_one() -> None:
+    store = MemoryStore()
+    keeper, long, short = LeaseKeeper(store), held(store, "1/hour"), held(store, "2/second")
+
+    keeper.keep(long)
+    keeper.keep(short)
+    time.sleep(1.5)
+
+    assert not store.take([claim(policy("2/second", lease=True), cost=2)])[0].allowed
+    for admission in (long, short):
+        admission.settle()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_keeps_only_leases_of_its_own() -> None:
+    store = Unsteady()
+    keeper, of_parent = LeaseKeeper(store), held(store, "1/hour")
+    keeper.keep(of_parent)
+    child = os.fork()
+    if child == 0:
+        of_child = held(store, "2/second")
+        keeper.keep(of_child)
+        time.sleep(1)
+        os._exit(max(store.renewals, default=0))
+
+    renewed_together = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert renewed_together == 1
+    of_parent.settle()
