@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .health import DatabaseCheck as DatabaseCheck
     from .health import Health as Health
     from .logs import AccessLog as AccessLog
+    from .metrics import Metrics as Metrics
     from .ratelimit import get_remote_address as get_remote_address
     from .ratelimit import Limit as Limit
     from .ratelimit import Limiter as Limiter
@@ -48,6 +49,7 @@ _HOMES = {
     "Limit": "ratelimit",
     "Limiter": "ratelimit",
     "MemoryRateLimiter": "ratelimit",
+    "Metrics": "metrics",
     "RateLimitExceeded": "ratelimit",
     "RedisRateLimiter": "ratelimit",
     "RF": "extension",

@@ -21,6 +21,7 @@ _FEATURES = {
     "cors": ("flask_rf.cors.commands", "cors_command"),
     "health": ("flask_rf.health.commands", "health"),
     "limits": ("flask_rf.ratelimit.commands", "limits_command"),
+    "metrics": ("flask_rf.metrics.commands", "metrics_command"),
 }
 
 

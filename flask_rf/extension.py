@@ -16,6 +16,7 @@ from .cors import CORS
 from .errors import SetupError
 from .health import Health
 from .logs import AccessLog
+from .metrics import Metrics
 from .ratelimit import Limiter
 from .recipe import Recipe
 from .request_id import current_request_id
@@ -37,8 +38,9 @@ _DEFAULT: Any = _Default()
 class RF:
     """Set up flask_rf's features on an app.
 
-    Each argument takes a feature with options of your own, or None to leave it out. CORS
-    and the access log, when not mentioned, wait for ``CORS_ORIGINS`` and ``RF_ACCESS_LOG``::
+    Each argument takes a feature with options of your own, or None to leave it out. When not
+    mentioned, CORS and the access log wait for ``CORS_ORIGINS`` and ``RF_ACCESS_LOG``, and
+    metrics for prometheus-client to be installed::
 
         rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
 
@@ -49,6 +51,7 @@ class RF:
 
     request_id: RequestID
     access_log: AccessLog
+    metrics: Metrics
     compress: Compress
     cors: CORS
     limiter: Limiter
@@ -61,6 +64,7 @@ class RF:
         *,
         request_id: RequestID | None = _DEFAULT,
         access_log: AccessLog | None = _DEFAULT,
+        metrics: Metrics | None = _DEFAULT,
         compress: Compress | None = _DEFAULT,
         cors: CORS | None = _DEFAULT,
         limiter: Limiter | None = _DEFAULT,
@@ -71,6 +75,7 @@ class RF:
         self._unmentioned: set[str] = set()
         self._add("request_id", request_id, RequestID)
         self._add("access_log", access_log, AccessLog)
+        self._add("metrics", metrics, Metrics)
         self._add("compress", compress, Compress)
         self._add("cors", cors, CORS)
         self._add("limiter", limiter, Limiter)

@@ -21,6 +21,7 @@ _TITLES = {
     "COMPRESS_": "Compression",
     "CORS_": "CORS",
     "HEALTH_": "Health",
+    "METRICS_": "Metrics",
     "RATE_LIMIT_": "Rate limiting",
     "REDIS_": "Redis",
     "REQUEST_ID_": "Request ids",

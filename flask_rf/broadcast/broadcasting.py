@@ -17,11 +17,8 @@ from ..redis import namespace
 from ..redis import RedisOptions
 from ..redis import RedisServer
 from ..settings import resolve
-from ..signals import event_dropped
-from ..signals import event_published
-from ..signals import socket_closed
-from ..signals import socket_opened
 from . import protocol
+from .announce import Announce
 from .authorization import Authorizer
 from .broker import Arrived
 from .broker import Broker
@@ -33,7 +30,6 @@ from .fake import Fakes
 from .gate import Gate
 from .memory import MemoryBroker
 from .options import BroadcastOptions
-from .server import Announce
 from .server import Server
 from .signature import Signer
 from .webhooks import Webhooks
@@ -58,6 +54,7 @@ class Broadcasting:
         self.request_id: Callable[[], str] = lambda: ""
         self.fakes = Fakes()
         self._app = app
+        self._announce = Announce(app)
         self._base = f"{namespace(app)}:{options.app_id}"
         self._redis = resolve(app, RedisOptions)
         self._server: Server | None = None
@@ -145,13 +142,12 @@ class Broadcasting:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
         except RedisUnavailable as error:
-            event_dropped.send(self._app, channel=channels[0], reason=error.reason)
+            self._announce.unpublished(channels[0], error.reason)
             if on_error == "drop":
                 return
             raise BroadcastError(channels[0], event, error.reason) from error
         for name, envelope in events:
-            size = len(envelope.payload)
-            event_published.send(self._app, channel=name, event=event, size=size)
+            self._announce.published(name, event, len(envelope.payload))
 
     def _message(self, channel: str, event: str, text: str) -> bytes:
         key = self.options.encryption_key
@@ -185,24 +181,14 @@ class Broadcasting:
             raise BroadcastError(channel, event, f"its data is no JSON: {error}") from error
 
     def _make_server(self) -> Server:
-        app = self._app
-        announce = Announce(
-            opened=lambda socket_id: _tell(socket_opened, app, socket_id=socket_id),
-            closed=lambda socket_id: _tell(socket_closed, app, socket_id=socket_id),
-            dropped=lambda reason: _tell(event_dropped, app, channel="", reason=reason),
-        )
-        webhooks = Webhooks(
-            self.options.webhooks,
-            self.signer,
-            lambda channel, reason: _tell(event_dropped, app, channel=channel, reason=reason),
-        )
+        webhooks = Webhooks(self.options.webhooks, self.signer, self._announce.webhook_dropped)
         return Server(
             self._make_broker(webhooks.arrived if self.options.webhooks else None),
             self.signer,
             self.options.rules(),
             Gate(self.options),
             self.options.activity_timeout,
-            announce,
+            self._announce,
             webhooks,
         )
 
@@ -217,7 +203,3 @@ class Broadcasting:
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
         counts = self.options.subscription_count
         return RedisBroker(commands, listening, self._base, counts, arrived)
-
-
-def _tell(signal: Any, app: Flask, **facts: Any) -> None:
-    signal.send(app, **facts)

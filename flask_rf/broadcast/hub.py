@@ -105,17 +105,19 @@ class Hub:
         with self._lock:
             return len(self._channels.get(channel, ()))
 
-    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        """Send what arrived in one go; each socket gets its part in one piece, in order."""
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> int:
+        """Send what arrived in one go; each socket gets its part in one piece, in order.
+
+        :returns: how many messages that were, all sockets together.
+        """
         if len(burst) == 1 or not any(envelope.skip for _, envelope in burst):
             names = {channel for channel, _ in burst}
             if len(names) == 1:
                 frames = b"".join(text_frame(envelope.payload) for _, envelope in burst)
-                self._fan_out(self.sinks(names.pop()), frames, burst[0][1].skip)
-                return
-        self._deliver_mixed(burst)
+                return len(burst) * self._fan_out(self.sinks(names.pop()), frames, burst[0][1].skip)
+        return self._deliver_mixed(burst)
 
-    def _deliver_mixed(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+    def _deliver_mixed(self, burst: Sequence[tuple[str, Envelope]]) -> int:
         parts: dict[str, tuple[Sink, list[bytes]]] = {}
         for channel, envelope in burst:
             frame = text_frame(envelope.payload)
@@ -125,13 +127,15 @@ class Hub:
         for part in _in_slices(list(parts.values())):
             for sink, frames in part:
                 sink.push(b"".join(frames))
+        return sum(len(frames) for _, frames in parts.values())
 
-    def _fan_out(self, sinks: Sequence[Sink], frames: bytes, skip: str) -> None:
+    def _fan_out(self, sinks: Sequence[Sink], frames: bytes, skip: str) -> int:
         if skip:
             sinks = [sink for sink in sinks if sink.socket_id != skip]
         for part in _in_slices(sinks):
             for sink in part:
                 sink.push(frames)
+        return len(sinks)
 
 
 def _in_slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

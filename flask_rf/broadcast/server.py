@@ -11,14 +11,13 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..errors import RedisUnavailable
 from . import protocol
 from . import session
 from . import wire
+from .announce import Announce
 from .broker import Broker
 from .channel import CONTROL
 from .envelope import Envelope
@@ -65,15 +64,6 @@ class Connection:
 
     def say(self, message: bytes) -> None:
         self.outbox.push(text_frame(message))
-
-
-@dataclass(frozen=True)
-class Announce:
-    """Who is told of a socket's opening and closing, by its id, and of events dropped, by why."""
-
-    opened: Callable[[str], None]
-    closed: Callable[[str], None]
-    dropped: Callable[[str], None]
 
 
 class Server:
@@ -145,6 +135,7 @@ class Server:
             if connection.outbox.finished_at is not None:
                 continue  # our close frame is out: only the peer's is of interest
             if isinstance(received, wire.Text):
+                self._announce.received(connection.socket_id)
                 for action in connection.session.receive(received.text, connection.heard_at):
                     self._perform(connection, action)
             else:
@@ -162,7 +153,7 @@ class Server:
 
     def dropped(self) -> None:
         """A socket read so slowly that what waited for it was given up."""
-        self._announce.dropped("slow reader")
+        self._announce.slow_reader()
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
         """Tell a client why, and which of its ways to come back to take, then close."""
@@ -241,7 +232,8 @@ class Server:
             self.webhooks.client_event(whisper.message, connection.socket_id)
 
     def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        self.hub.deliver([event for event in burst if not self._withhold(*event)])
+        events = [event for event in burst if not self._withhold(*event)]
+        self._announce.delivered(self.hub.deliver(events), (envelope for _, envelope in events))
 
     def _withhold(self, channel: str, envelope: Envelope) -> bool:
         """Whether an event is for this server, or would tell its clients what is not so."""
@@ -261,6 +253,7 @@ class Server:
                 self.close(connection, Code.UNAUTHORISED, "the app ended this user's connections")
 
     def _link_changed(self, up: bool) -> None:
+        self._announce.link(up)
         if up:
             # Not in the listener's thread: it has events to pass on meanwhile.
             threading.Thread(target=self._restore, name="rf-restore", daemon=True).start()

@@ -13,6 +13,7 @@ from .. import hooks
 from ..checks import add_check
 from ..checks import Check
 from ..errors import SetupError
+from ..eventloop import runs_greenlets
 from ..lifecycle import on_worker_stop
 from ..recipe import Recipe
 from ..redis.client import RedisOptions
@@ -20,7 +21,6 @@ from ..settings import resolve
 from .database import DatabaseCheck
 from .disk import DiskCheck
 from .lag import LagCheck
-from .lag import runs_greenlets
 from .memory import MemoryCheck
 from .monitor import Monitor
 from .options import HealthOptions

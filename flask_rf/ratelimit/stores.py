@@ -14,6 +14,7 @@ from ..redis.lane import Sender
 from ..settings import resolve
 from ..signals import store_down
 from ..signals import store_up
+from .announce import Announced
 from .cluster import ClusterStore
 from .failover import Failover
 from .memory import MemoryStore
@@ -60,7 +61,7 @@ def redis_store(
         logger.warning("Rate limits are back on Redis at %s after %.1f s", sender.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    remote: Store = RedisStore(sender)
+    remote: Store = RedisStore(sender if app is None else Announced(app, sender))
     if sender.is_cluster:
         remote = ClusterStore(remote)
     return Failover(remote, memory, Breaker(on_open, on_close))

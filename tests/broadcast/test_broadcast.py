@@ -120,7 +120,7 @@ def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: Redis
     own_redis.kill()
     lost: list[str] = []
 
-    def listen(sender: Flask, channel: str, reason: str) -> None:
+    def listen(sender: Flask, channel: str, **_: Any) -> None:
         lost.append(channel)
 
     with signals.event_dropped.connected_to(listen, sender=app):
