@@ -105,10 +105,11 @@ def _end(worker: Any, error: Exception) -> NoReturn:
 def _merge_metrics() -> None:
     """Merge those of dead workers, whether or not anybody reads them."""
     from .metric_files import Busy
+    from .metric_files import locked
     from .metrics.archive import compact
 
     if _metrics.folder is not None:
-        with suppress(Busy):
+        with suppress(Busy), locked(_metrics.folder):
             compact(_metrics.folder)
 
 

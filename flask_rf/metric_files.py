@@ -40,24 +40,24 @@ class Busy(Exception):
 
 
 @contextmanager
-def locked(folder: Path, *, exclusive: bool, patience: float = _PATIENCE) -> Iterator[None]:
-    """Hold the directory's lock for reading together, or alone to change it.
+def locked(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
+    """Hold the directory's lock, to read all of it or to change its files.
 
     :raises Busy: others held it for ``patience`` seconds.
     """
     handle = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        _acquire(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, patience)
+        _acquire(handle, patience)
         yield
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, kind: int, patience: float) -> None:
+def _acquire(handle: int, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise Busy(f"the metrics' lock was not free for {patience:g} s") from None
@@ -93,7 +93,7 @@ def mark_dead(folder: Path, pid: int) -> None:
 
     :raises Busy: somebody reads for too long.
     """
-    with locked(folder, exclusive=True):
+    with locked(folder):
         for file in folder.glob(f"*_{pid}.db"):
             if file.name.startswith("gauge_live"):
                 file.unlink(missing_ok=True)

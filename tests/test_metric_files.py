@@ -100,15 +100,12 @@ def test_a_process_id_may_die_twice(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 2
 
 
-def test_many_may_read_at_once_and_nobody_while_files_change(tmp_path: Path) -> None:
-    with locked(tmp_path, exclusive=False), locked(tmp_path, exclusive=False):
-        with pytest.raises(Busy, match="not free for 0 s"):
-            with locked(tmp_path, exclusive=True, patience=0):
-                pass
-    with locked(tmp_path, exclusive=True):
-        with pytest.raises(Busy):
-            with locked(tmp_path, exclusive=False, patience=0):
-                pass
+def test_one_at_a_time_reads_or_changes_files(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(Busy, match="not free for 0 s"):
+        with locked(tmp_path, patience=0):
+            pass
+    with locked(tmp_path, patience=0):
+        pass
 
 
 def test_who_waits_for_the_lock_gets_it(tmp_path: Path) -> None:
@@ -116,10 +113,10 @@ def test_who_waits_for_the_lock_gets_it(tmp_path: Path) -> None:
 
     def wait() -> None:
         waiting.set()
-        with locked(tmp_path, exclusive=True, patience=30):
+        with locked(tmp_path, patience=30):
             got.set()
 
-    with locked(tmp_path, exclusive=False):
+    with locked(tmp_path):
         thread = threading.Thread(target=wait)
         thread.start()
         waiting.wait(20)

@@ -10,6 +10,7 @@ from ..signals import event_dropped
 from ..signals import event_published
 from ..signals import events_delivered
 from ..signals import message_received
+from ..signals import redis_asked
 from ..signals import socket_closed
 from ..signals import socket_opened
 from ..signals import store_down
@@ -56,6 +57,10 @@ class Announce:
 
     def webhook_dropped(self, channel: str, reason: str) -> None:
         event_dropped.send(self._app, channel=channel, kind="webhook", reason=reason)
+
+    def asked(self, seconds: float) -> None:
+        if redis_asked.receivers:
+            redis_asked.send(self._app, feature="broadcast", seconds=seconds)
 
     def link(self, up: bool) -> None:
         """The other processes are heard, or are not."""

@@ -201,5 +201,5 @@ class Broadcasting:
         commands = RedisServer(url, self._redis)
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
-        counts = self.options.subscription_count
-        return RedisBroker(commands, listening, self._base, counts, arrived)
+        counts, asked = self.options.subscription_count, self._announce.asked
+        return RedisBroker(commands, listening, self._base, counts, arrived, asked)

@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -50,6 +51,7 @@ class RedisBroker:
     :param base: begins every key and topic: namespace and app id.
     :param count_events: whether subscribers are told how many they are.
     :param arrived: told of changes that this process has made, for webhooks.
+    :param asked: told how many seconds a question to Redis took.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class RedisBroker:
         base: str,
         count_events: bool = False,
         arrived: Arrived | None = None,
+        asked: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        self._asked = asked
         self._server = server
         self._listening = listening
         self._topics = f"{base}:events:"
@@ -101,7 +105,7 @@ class RedisBroker:
             return False
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
-        with _naming("publishing"):
+        with self._asking("publishing"):
             client = self._server.client
             if len(events) == 1:
                 client.publish(self._topics + events[0][0], pack(events[0][1]))
@@ -112,16 +116,16 @@ class RedisBroker:
             pipeline.execute()
 
     def remember(self, channel: str, payload: bytes) -> None:
-        with _naming("remembering an event"):
+        with self._asking("remembering an event"):
             self._server.client.set(self._last + channel, payload, ex=CACHE_TTL)
 
     def remembered(self, channel: str) -> bytes | None:
-        with _naming("remembering an event"):
+        with self._asking("remembering an event"):
             payload: Any = self._server.client.get(self._last + channel)
             return payload if payload is None else bytes(payload)
 
     def remembered_for(self, channel: str) -> int:
-        with _naming("remembering an event"):
+        with self._asking("remembering an event"):
             return max(0, self._server.client.ttl(self._last + channel))
 
     def subscribe(self, channel: str) -> None:
@@ -137,13 +141,13 @@ class RedisBroker:
             self._tally.count(channel, subscribers)
 
     def occupied(self, prefix: str = "") -> Mapping[str, int]:
-        with _naming("listing channels"):
+        with self._asking("listing channels"):
             totals: Any = self._server.client.hgetall(f"{self._keys}:subscribers")
         names = {name.decode(): int(total) for name, total in totals.items()}
         return {name: total for name, total in names.items() if name.startswith(prefix)}
 
     def sizes(self, channels: Sequence[str]) -> list[Size]:
-        with _naming("listing channels"):
+        with self._asking("listing channels"):
             pipeline: Any = self._server.client.pipeline(transaction=False)
             for channel in channels:
                 pipeline.hget(f"{self._keys}:subscribers", channel)
@@ -182,12 +186,12 @@ class RedisBroker:
         return [(name, user) for name, _, user in (g.decode().partition(" ") for g in gone)]
 
     def users(self, channel: str) -> Collection[str]:
-        with _naming("presence"):
+        with self._asking("presence"):
             found: Any = self._server.client.hkeys(self._presence_keys(channel)[1])
         return {user_id.decode() for user_id in found}
 
     def online(self, user_ids: Sequence[str]) -> list[str]:
-        with _naming("presence"):
+        with self._asking("presence"):
             pipeline: Any = self._server.client.pipeline(transaction=False)
             for user_id in user_ids:
                 pipeline.exists(self._presence_keys(ONLINE + user_id)[1])
@@ -230,11 +234,20 @@ class RedisBroker:
         return f"{self._keys}:server:{server_id}"
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        with _naming("presence"):
+        with self._asking("presence"):
             if name not in self._scripts:
                 source = resources.files(__package__).joinpath(f"{name}.lua").read_text()
                 self._scripts[name] = self._server.client.register_script(source)
             return self._scripts[name](keys=keys, args=arguments)
+
+    @contextmanager
+    def _asking(self, operation: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            with _naming(operation):
+                yield
+        finally:
+            self._asked(time.perf_counter() - started)
 
     def _live(self) -> None:
         introduced = False

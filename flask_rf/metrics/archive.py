@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from ..metric_files import ARCHIVE
 from ..metric_files import DEAD
-from ..metric_files import locked
 
 logger = logging.getLogger("flask_rf")
 
@@ -50,24 +49,17 @@ _MERGES: Mapping[str, Merge] = {
 def compact(folder: Path) -> None:
     """Merge what is marked dead. What is read of the directory stays the same.
 
-    :raises Busy: somebody reads for too long.
+    Whoever calls it holds the directory's lock.
     """
-    if not any(_dead_files(folder)):
-        return
-    with locked(folder, exclusive=True):
-        by_kind: dict[str, list[Path]] = {}
-        for file in _dead_files(folder):
-            kind = file.name.partition(DEAD)[0].rpartition("_")[0]
-            by_kind.setdefault(kind, []).append(file)
-        for kind, files in by_kind.items():
-            if kind in _MERGES:
-                _archive(folder / f"{kind}_{ARCHIVE}.db", files, _MERGES[kind])
-            for file in files:
-                file.unlink()
-
-
-def _dead_files(folder: Path) -> Iterable[Path]:
-    return folder.glob(f"*{DEAD}*.db")
+    by_kind: dict[str, list[Path]] = {}
+    for file in folder.glob(f"*{DEAD}*.db"):
+        kind = file.name.partition(DEAD)[0].rpartition("_")[0]
+        by_kind.setdefault(kind, []).append(file)
+    for kind, files in by_kind.items():
+        if kind in _MERGES:
+            _archive(folder / f"{kind}_{ARCHIVE}.db", files, _MERGES[kind])
+        for file in files:
+            file.unlink()
 
 
 def _archive(archive: Path, files: Iterable[Path], merge: Merge) -> None:

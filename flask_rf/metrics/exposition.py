@@ -54,8 +54,8 @@ def expose(accept: str = "", names: Collection[str] = ()) -> Exposition:
         # In this thread, since prometheus-client's locks may be greenlets'.
         return _written(prometheus().REGISTRY, form, names)
     folder = Path(os.environ[DIRECTORY])
-    compact(folder)
-    with locked(folder, exclusive=False):
+    with locked(folder):
+        compact(folder)
         # Thousands of series take long to read, and nothing of this process is touched.
         return off_the_loop(_written, _Files(folder), form, names)
 

@@ -16,10 +16,7 @@ from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from flask_rf.metric_files import Busy
-from flask_rf.metric_files import locked
 from flask_rf.metric_files import mark_dead
-from flask_rf.metrics import archive
 from flask_rf.metrics.archive import compact
 
 #: Kinds of file, by what becomes of their values.
@@ -148,23 +145,3 @@ def test_who_is_killed_while_writing_the_archive_loses_nothing(
     assert list(read(tmp_path).values()) == [5]
     compact(tmp_path)
     assert list(read(tmp_path).values()) == [5]
-
-
-def test_nothing_is_merged_while_somebody_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path, "counter", 1, {"x": 5})
-    mark_dead(tmp_path, 1)
-    monkeypatch.setattr(
-        archive, "locked", lambda f, exclusive: locked(f, exclusive=True, patience=0)
-    )
-    with locked(tmp_path, exclusive=False), pytest.raises(Busy):
-        compact(tmp_path)
-    compact(tmp_path)
-    assert list(read(tmp_path).values()) == [5]
-
-
-def test_without_dead_ones_nobody_waits_for_the_lock(tmp_path: Path) -> None:
-    write(tmp_path, "counter", 1, {"x": 5})
-    with locked(tmp_path, exclusive=False):
-        compact(tmp_path)
