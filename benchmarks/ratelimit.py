@@ -166,7 +166,7 @@ def _greenlets(url: str) -> Costs:
 
     from flask_rf.ratelimit.redis import RedisStore
     from flask_rf.redis import RedisOptions
-    from flask_rf.redis.lane import Sender
+    from flask_rf.redis.sender import Sender
 
     store = RedisStore(Sender(url, RedisOptions(), 5.0))
     # redis-py's pool would refuse a connection beyond its 64th by ending the run
@@ -229,7 +229,7 @@ def _denial() -> float:
 def _bucket_size(server: Any) -> int:
     from flask_rf.ratelimit.redis import RedisStore
     from flask_rf.redis import RedisOptions
-    from flask_rf.redis.lane import Sender
+    from flask_rf.redis.sender import Sender
 
     claim = _claim("token-bucket", IPV6_CLIENT)
     RedisStore(Sender(server.url, RedisOptions(), 1.0)).take([claim])

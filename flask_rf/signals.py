@@ -31,8 +31,12 @@ events_delivered = _signals.signal("events-delivered")
 #: An event or a connection's queue was given up. ``channel``, ``reason``; ``kind``:
 #: ``"unpublished"``, ``"slow_reader"`` or ``"webhook"``.
 event_dropped = _signals.signal("event-dropped")
-#: A socket's client said something.
+#: A socket's client said something. ``socket_id``.
 message_received = _signals.signal("message-received")
+#: A user's first socket joined a presence channel, or the last one left it; sent once over all
+#: servers, by the one that noticed. ``channel``, ``user_id``.
+member_joined = _signals.signal("member-joined")
+member_left = _signals.signal("member-left")
 #: A socket opened or closed on this process. ``socket_id``.
 socket_opened = _signals.signal("socket-opened")
 socket_closed = _signals.signal("socket-closed")

@@ -24,6 +24,7 @@ from .broadcasting import Broadcasting
 from .events import Event
 from .events import EventSender
 from .fake import Sent
+from .history import Histories
 from .options import BroadcastOptions
 from .publisher import Audience
 from .routes import ENDPOINTS
@@ -50,11 +51,12 @@ class Broadcast(Recipe[Broadcasting]):
 
     def __init__(self, app: Flask | None = None, **options: Any) -> None:
         self._authorizer = Authorizer()
+        self._histories = Histories()
         super().__init__(app, **options)
 
     def compile(self, app: Flask) -> Broadcasting:
         options = resolve(app, BroadcastOptions, self.given)
-        broadcasting = Broadcasting(app, options, self._authorizer)
+        broadcasting = Broadcasting(app, options, self._authorizer, self._histories)
         own_reader(app)
         add_check(app, Check("broadcast", broadcasting.check, applies=broadcasting.listens))
         lifecycle.on_worker_start(app, broadcasting.start)
@@ -99,21 +101,38 @@ class Broadcast(Recipe[Broadcasting]):
         """
         return self.compiled.fakes.record(self.app.json)
 
-    def channel(self, pattern: str) -> Callable[[F], F]:
+    def channel(
+        self, pattern: str, *, history: int | None = None, ttl: int = 300
+    ) -> Callable[[F], F]:
         """Decide who may join the channels a pattern covers.
 
         ``@broadcast.channel("private-orders.{order_id}")`` on ``def f(user, order_id)``:
         True lets the user in, False or None does not; on presence channels a dict also
         tells the others who has come.
 
+        :param history: events to keep for those who were away; see :meth:`keep`.
         :raises ConfigurationError: no channel can match, or the function lacks a parameter.
         """
 
         def register(callback: F) -> F:
             self._authorizer.channel(pattern, callback)
+            if history is not None:
+                self.keep(pattern, history=history, ttl=ttl)
             return callback
 
         return register
+
+    def keep(self, pattern: str, *, history: int = 100, ttl: int = 300) -> None:
+        """Keep the last events of the channels a pattern covers, public ones too.
+
+        Who was away and comes back gets what was sent meanwhile, in order and each event once,
+        or is told ``rf:missed`` where not all of it is there any more.
+
+        :param history: events kept of each channel, at most 10 000.
+        :param ttl: seconds they are kept after the last one, at most a week.
+        :raises ConfigurationError: no channel can match, or a number cannot be meant.
+        """
+        self._histories.declare(pattern, history, ttl)
 
     def user(self, callback: F) -> F:
         """Say who the current request's user is; Flask-Login's ``current_user`` by default."""

@@ -9,8 +9,9 @@ from typing import Any
 from ..signals import event_dropped
 from ..signals import event_published
 from ..signals import events_delivered
+from ..signals import member_joined
+from ..signals import member_left
 from ..signals import message_received
-from ..signals import redis_asked
 from ..signals import socket_closed
 from ..signals import socket_opened
 from ..signals import store_down
@@ -34,6 +35,14 @@ class Announce:
     def closed(self, socket_id: str) -> None:
         socket_closed.send(self._app, socket_id=socket_id)
 
+    def joined(self, channel: str, user_id: str) -> None:
+        if not channel.startswith("#"):  # ours, and users' own
+            member_joined.send(self._app, channel=channel, user_id=user_id)
+
+    def left(self, channel: str, user_id: str) -> None:
+        if not channel.startswith("#"):
+            member_left.send(self._app, channel=channel, user_id=user_id)
+
     def received(self, socket_id: str) -> None:
         if message_received.receivers:
             message_received.send(self._app, socket_id=socket_id)
@@ -41,7 +50,7 @@ class Announce:
     def published(self, channel: str, event: str, size: int) -> None:
         event_published.send(self._app, channel=channel, event=event, size=size)
 
-    def delivered(self, messages: int, events: Iterable[Envelope]) -> None:
+    def delivered(self, events: Iterable[Envelope], messages: int) -> None:
         """:param messages: written to sockets, all together."""
         if events_delivered.receivers:
             now = time.time()
@@ -57,10 +66,6 @@ class Announce:
 
     def webhook_dropped(self, channel: str, reason: str) -> None:
         event_dropped.send(self._app, channel=channel, kind="webhook", reason=reason)
-
-    def asked(self, seconds: float) -> None:
-        if redis_asked.receivers:
-            redis_asked.send(self._app, feature="broadcast", seconds=seconds)
 
     def link(self, up: bool) -> None:
         """The other processes are heard, or are not."""

@@ -16,18 +16,21 @@ from ..errors import RedisUnavailable
 from ..redis import namespace
 from ..redis import RedisOptions
 from ..redis import RedisServer
+from ..redis.announced import Announced
+from ..redis.sender import commands_to
 from ..settings import resolve
 from . import protocol
 from .announce import Announce
 from .authorization import Authorizer
-from .broker import Arrived
 from .broker import Broker
+from .broker import Told
 from .channel import InvalidChannel
 from .channel import parse_channel
 from .encryption import seal
 from .envelope import Envelope
 from .fake import Fakes
 from .gate import Gate
+from .history import Histories
 from .memory import MemoryBroker
 from .options import BroadcastOptions
 from .server import Server
@@ -46,9 +49,16 @@ class Broadcasting:
     :ivar request_id: gives the id of the current request, or "".
     """
 
-    def __init__(self, app: Flask, options: BroadcastOptions, authorizer: Authorizer) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        options: BroadcastOptions,
+        authorizer: Authorizer,
+        histories: Histories,
+    ) -> None:
         self.options = options
         self.authorizer = authorizer
+        self._histories = histories
         self.signer = Signer(options.app_key, options.secrets_for(app))
         self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
@@ -137,7 +147,7 @@ class Broadcasting:
             return
         broker = self.server.broker
         try:
-            broker.publish(events)
+            self._hand_over(broker, events)
             for name, envelope in events:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
@@ -148,6 +158,14 @@ class Broadcasting:
             raise BroadcastError(channels[0], event, error.reason) from error
         for name, envelope in events:
             self._announce.published(name, event, len(envelope.payload))
+
+    def _hand_over(self, broker: Broker, events: list[tuple[str, Envelope]]) -> None:
+        kept = [(name, e, h) for name, e in events if (h := self._histories.of(name)) is not None]
+        fleeting = [(name, e) for name, e in events if self._histories.of(name) is None]
+        if fleeting:
+            broker.publish(fleeting)
+        if kept:
+            broker.keep(kept)
 
     def _message(self, channel: str, event: str, text: str) -> bytes:
         key = self.options.encryption_key
@@ -182,24 +200,29 @@ class Broadcasting:
 
     def _make_server(self) -> Server:
         webhooks = Webhooks(self.options.webhooks, self.signer, self._announce.webhook_dropped)
+        arrived = webhooks.arrived if self.options.webhooks else None
+        told = Told(self._announce.joined, self._announce.left, arrived)
         return Server(
-            self._make_broker(webhooks.arrived if self.options.webhooks else None),
+            self._make_broker(told),
             self.signer,
             self.options.rules(),
             Gate(self.options),
             self.options.activity_timeout,
             self._announce,
             webhooks,
+            self._histories,
+            self.options.max_queue // 2,
         )
 
-    def _make_broker(self, arrived: Arrived | None) -> Broker:
+    def _make_broker(self, told: Told) -> Broker:
         url = self.options.redis_url
         if url is None or not self.options.between_processes:
-            return MemoryBroker(self.options.subscription_count, arrived)
+            return MemoryBroker(self.options.subscription_count, told)
         from .redis import RedisBroker
 
-        commands = RedisServer(url, self._redis)
+        way = commands_to(url, self._redis, self._redis.timeout)
+        commands = Announced(way, self._app, "broadcast")
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
-        counts, asked = self.options.subscription_count, self._announce.asked
-        return RedisBroker(commands, listening, self._base, counts, arrived, asked)
+        counts = self.options.subscription_count
+        return RedisBroker(commands, listening, self._base, counts, told)

@@ -15,6 +15,9 @@ from typing import NamedTuple
 from typing import Protocol
 
 from .envelope import Envelope
+from .history import History
+from .history import Position
+from .history import Recovered
 from .session import Member
 
 #: Takes what arrived in one go, in order, as pairs of channel and event.
@@ -23,8 +26,30 @@ Deliver = Callable[[Sequence[tuple[str, Envelope]]], None]
 #: Told True when other processes are heard again, False when they are not.
 LinkChanged = Callable[[bool], None]
 
-#: Told of a channel with its first subscriber (user id ""), or of a user's first socket on it.
-Arrived = Callable[[str, str], None]
+#: Given a channel and the id of a user on it, or "".
+About = Callable[[str, str], None]
+
+
+def _nobody(channel: str, user_id: str) -> None:
+    pass
+
+
+class Told(NamedTuple):
+    """Who is told of the changes that this process makes.
+
+    :param joined: of a user's first socket on a presence channel.
+    :param left: of a user's last socket on it.
+    :param arrived: for webhooks: of a channel with its first subscriber (user id ""), or of a
+        user's first socket, but not of those who come back soon; None where there are none.
+    """
+
+    joined: About = _nobody
+    left: About = _nobody
+    arrived: About | None = None
+
+
+NOBODY = Told()
+
 
 #: Seconds within which who has left may come back unnoticed by webhooks.
 GONE_AFTER = 2.5
@@ -54,8 +79,18 @@ class Broker(Protocol):
     def up(self) -> bool:
         """Whether the other processes are heard."""
 
-    def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
-        """Begin to listen. Called once in each process, after fork, before any socket."""
+    def start(
+        self,
+        deliver: Deliver,
+        link_changed: LinkChanged,
+        state_anew: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin to listen. Called once in each process, after fork, before any socket.
+
+        :param deliver: given what arrives, always by the same thread.
+        :param link_changed: told by that thread, before anything that arrives afterwards.
+        :param state_anew: called where the back end does not know what it was told.
+        """
 
     def stop(self) -> None:
         """Stop listening and close connections."""
@@ -65,6 +100,17 @@ class Broker(Protocol):
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
         """:raises RedisUnavailable: nothing or only a part was sent."""
+
+    def keep(self, events: Sequence[tuple[str, Envelope, History]]) -> None:
+        """Publish events with a place in their channels' histories, which keep them.
+
+        An event is kept once, however often Redis has to be asked to.
+
+        :raises RedisUnavailable: it is not certain that all were kept.
+        """
+
+    def recover(self, wanted: Sequence[tuple[str, Position | None]]) -> Sequence[Recovered]:
+        """Where the histories of channels stand, and what came since a position in each."""
 
     def remember(self, channel: str, payload: bytes) -> None:
         """Keep a cache channel's last event for :data:`CACHE_TTL`."""
@@ -102,10 +148,16 @@ class Broker(Protocol):
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         """Leave a presence channel; announces it after a user's last socket."""
 
+    def prune(self, is_here: Callable[[str, str], bool]) -> None:
+        """Take off what is known of sockets of this process that are not there any more.
+
+        :param is_here: whether a socket is on a presence channel.
+        """
+
     def departed(self) -> Collection[tuple[str, str]]:
         """Channels (user id "") and users on them that have been gone for :data:`GONE_AFTER`.
 
-        Each is given once over all processes; only where the broker was made with ``arrived``.
+        Each is given once over all processes; only where the broker tells who has arrived.
         """
 
     def users(self, channel: str) -> Collection[str]:

@@ -97,14 +97,15 @@ class Pattern:
     With a kind's prefix it covers that kind only; without one it covers private,
     presence and encrypted channels alike. ``{x}`` matches anything but a dot.
 
+    :param public: whether it is for public channels as well.
     :raises InvalidChannel: the text could match no channel.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, public: bool = False) -> None:
         self.text = text
         sample = _PLACEHOLDER.sub("x", text)
         channel = parse_channel(sample)
-        if channel.kind == "cache-":
+        if channel.kind == "cache-" and not public:
             raise InvalidChannel(f"{text!r} is public: nobody asks for leave to join it")
         self._kind = channel.kind
         parts = _PLACEHOLDER.split(text.removeprefix(channel.kind))

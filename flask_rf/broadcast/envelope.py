@@ -1,8 +1,8 @@
 """How an event travels between processes: a fixed header, then the finished JSON.
 
-Layout, big-endian: version (1 byte), time sent (8, Unix seconds as a double),
-lengths of the two texts (1 each), the socket to leave out, the request's id, and
-the message as clients receive it. Receivers never parse the JSON.
+Layout, big-endian: version (1 byte), time sent (8, Unix seconds as a double), lengths of the
+socket to leave out and of the request's id (1 each), length of the epoch (1), offset in it (8),
+the three texts, and the message as clients receive it. Receivers never parse the JSON.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-VERSION = 1
-_HEADER = struct.Struct(">BdBB")
+VERSION = 2
+_HEAD = struct.Struct(">BdBB")
+_PLACE = struct.Struct(">BQ")
+_TEXTS = _HEAD.size + _PLACE.size
 
 
 class Envelope(NamedTuple):
@@ -21,12 +23,15 @@ class Envelope(NamedTuple):
     :param sent: Unix time in seconds.
     :param skip: id of the socket that is not to receive it, or "".
     :param request_id: of the request that sent it, or "".
+    :param epoch: with ``offset``, its place in the channel's history; "" and 0 if it has none.
     """
 
     payload: bytes
     sent: float
     skip: str = ""
     request_id: str = ""
+    epoch: str = ""
+    offset: int = 0
 
 
 class BadEnvelope(ValueError):
@@ -34,19 +39,35 @@ class BadEnvelope(ValueError):
 
 
 def pack(envelope: Envelope) -> bytes:
+    head, texts, payload = pack_parts(envelope)
+    epoch = envelope.epoch.encode()
+    return b"".join((head, _PLACE.pack(len(epoch), envelope.offset), texts, epoch, payload))
+
+
+def pack_parts(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+    """What stands before, within and after an event's place, for whoever gives it one."""
     skip, request_id = envelope.skip.encode()[:255], envelope.request_id.encode()[:255]
-    header = _HEADER.pack(VERSION, envelope.sent, len(skip), len(request_id))
-    return b"".join((header, skip, request_id, envelope.payload))
+    head = _HEAD.pack(VERSION, envelope.sent, len(skip), len(request_id))
+    return head, skip + request_id, envelope.payload
 
 
 def unpack(data: bytes) -> Envelope:
     """:raises BadEnvelope: another version, or cut short."""
     try:
-        version, sent, skip_size, id_size = _HEADER.unpack_from(data)
-        start = _HEADER.size + skip_size
-        skip, request_id = data[_HEADER.size : start], data[start : start + id_size]
-        if version != VERSION or len(data) < start + id_size:
+        version, sent, skip_size, id_size = _HEAD.unpack_from(data)
+        epoch_size, offset = _PLACE.unpack_from(data, _HEAD.size)
+        skip_end = _TEXTS + skip_size
+        id_end = skip_end + id_size
+        payload = id_end + epoch_size
+        if version != VERSION or len(data) < payload:
             raise ValueError
-        return Envelope(data[start + id_size :], sent, skip.decode(), request_id.decode())
+        return Envelope(
+            data[payload:],
+            sent,
+            data[_TEXTS:skip_end].decode(),
+            data[skip_end:id_end].decode(),
+            data[id_end:payload].decode(),
+            offset,
+        )
     except (struct.error, ValueError):
         raise BadEnvelope(f"no envelope of version {VERSION}: {data[:12]!r}…") from None

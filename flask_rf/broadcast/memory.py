@@ -5,22 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from . import protocol
-from .broker import Arrived
 from .broker import CACHE_TTL
 from .broker import ChannelFull
 from .broker import Deliver
 from .broker import GONE_AFTER
 from .broker import LinkChanged
+from .broker import NOBODY
 from .broker import Size
+from .broker import Told
 from .channel import ONLINE
 from .channel import tells_its_size
 from .envelope import Envelope
+from .history import History
+from .history import Position
+from .history import Recovered
+from .memory_histories import MemoryHistories
 from .session import Member
 
 
@@ -28,23 +34,30 @@ class MemoryBroker:
     """Delivers within this process, in the order of publishing.
 
     :param count_events: whether subscribers are told how many they are.
+    :param told: of changes.
     """
 
     up = True  # there are no other processes
 
-    def __init__(self, count_events: bool = False, arrived: Arrived | None = None) -> None:
+    def __init__(self, count_events: bool = False, told: Told = NOBODY) -> None:
         self._count_events = count_events
-        self._arrived = arrived
+        self._told = told
         self._left: dict[tuple[str, str], float] = {}
         self._queue: deque[tuple[str, Envelope]] = deque()
         self._wake = threading.Condition()
         self._members: dict[str, dict[str, Member]] = {}
         self._counts: dict[str, int] = {}
         self._last: dict[str, tuple[float, bytes]] = {}
+        self._histories = MemoryHistories()
         self._deliver: Deliver | None = None
         self._stopped = False
 
-    def start(self, deliver: Deliver, link_changed: LinkChanged) -> None:
+    def start(
+        self,
+        deliver: Deliver,
+        link_changed: LinkChanged,
+        state_anew: Callable[[], None] = lambda: None,
+    ) -> None:
         self._deliver = deliver
         threading.Thread(target=self._run, name="rf-broker", daemon=True).start()
 
@@ -62,6 +75,14 @@ class MemoryBroker:
         with self._wake:
             self._queue.extend(events)
             self._wake.notify()
+
+    def keep(self, events: Sequence[tuple[str, Envelope, History]]) -> None:
+        with self._wake:
+            self.publish([(name, self._histories.add(name, e, h)) for name, e, h in events])
+
+    def recover(self, wanted: Sequence[tuple[str, Position | None]]) -> Sequence[Recovered]:
+        with self._wake:
+            return [self._histories.since(channel, position) for channel, position in wanted]
 
     def remember(self, channel: str, payload: bytes) -> None:
         with self._wake:
@@ -113,6 +134,7 @@ class MemoryBroker:
             present[socket_id] = member
             if first:
                 self._note(channel, member.user_id, came=True)
+                self._told.joined(channel, member.user_id)
                 self._announce(channel, socket_id, member, joined=True)
             return {other.user_id: other.info for other in present.values()}
 
@@ -124,7 +146,11 @@ class MemoryBroker:
                 self._members.pop(channel, None)
             if left and all(other.user_id != user_id for other in present.values()):
                 self._note(channel, user_id, came=False)
+                self._told.left(channel, user_id)
                 self._announce(channel, socket_id, left, joined=False)
+
+    def prune(self, is_here: Callable[[str, str], bool]) -> None:
+        pass  # nothing is known here but the truth
 
     def departed(self) -> Collection[tuple[str, str]]:
         with self._wake:
@@ -142,13 +168,13 @@ class MemoryBroker:
         return [user_id for user_id in user_ids if ONLINE + user_id in self._members]
 
     def _note(self, channel: str, user_id: str, *, came: bool) -> None:
-        if self._arrived is None:
+        if self._told.arrived is None:
             return
         back = self._left.pop((channel, user_id), None) is not None
         if not came:
             self._left[channel, user_id] = time.monotonic()
         elif not back:
-            self._arrived(channel, user_id)
+            self._told.arrived(channel, user_id)
 
     def _announce(self, channel: str, skip: str, member: Member, *, joined: bool) -> None:
         payload = protocol.presence_change(channel, member.user_id, member.info, joined)

@@ -16,6 +16,7 @@ from .. import kinds
 from ..errors import ConfigurationError
 from ..redis import redis_url
 from ..redis import RedisOptions
+from ..redis.cluster import is_cluster
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
@@ -123,7 +124,7 @@ class BroadcastOptions(Options):
         """:raises ConfigurationError: a back end that cannot carry events."""
         if self.backend == "redis" and self.redis_url is None:
             raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
-        if self.between_processes and str(self.redis_url).startswith("redis+cluster:"):
+        if self.between_processes and is_cluster(str(self.redis_url)):
             raise ConfigurationError(
                 "BROADCAST_REDIS_URL",
                 "redis+cluster://…",

@@ -134,13 +134,31 @@ def ping() -> bytes:
     return encode("pusher:ping", "{}")
 
 
-def subscription_succeeded(channel: str, members: Mapping[str, Any] | None = None) -> bytes:
-    """:param members: user ids and infos of a presence channel; None for the other kinds."""
+def subscription_succeeded(
+    channel: str, members: Mapping[str, Any] | None = None, **place: Any
+) -> bytes:
+    """
+    :param members: user ids and infos of a presence channel; None for the other kinds.
+    :param place: our own: ``epoch`` and ``offset`` the client now stands at, and ``recovered``.
+    """
     data: dict[str, Any] = {}
     if members is not None:
         who = {"ids": list(members), "hash": dict(members), "count": len(members)}
         data = {"presence": who}
-    return encode("pusher_internal:subscription_succeeded", compact(data), channel)
+    return encode("pusher_internal:subscription_succeeded", compact(data), channel, **place)
+
+
+def missed(channel: str, **place: Any) -> bytes:
+    """Our own: events may have been missed for good.
+
+    :param place: ``epoch`` and ``offset`` the client now stands at.
+    """
+    return encode("rf:missed", "{}", channel, **place)
+
+
+def placed(message: bytes, epoch: str, offset: int) -> bytes:
+    """``message`` with its place in a history; publish.lua does the same."""
+    return b'%b,"epoch":"%b","offset":%d}' % (message[:-1], epoch.encode(), offset)
 
 
 def subscription_error(channel: str, kind: str, message: str, status: int) -> bytes:

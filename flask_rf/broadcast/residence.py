@@ -13,8 +13,9 @@ from .broker import Broker
 from .broker import ChannelFull
 from .channel import Channel
 from .channel import ONLINE
+from .history import Since
 from .hub import Hub
-from .hub import Waiting
+from .placement import Placement
 from .session import Member
 from .session import Rules
 from .session import Session
@@ -51,31 +52,51 @@ class Residence:
         connections: Mapping[str, Resident],
         rules: Rules,
         webhooks: Webhooks,
+        placement: Placement,
     ) -> None:
         self._broker = broker
         self._webhooks = webhooks
         self._hub = hub
         self._connections = connections
         self._room = rules.members
+        self._placement = placement
+        self._deferred: dict[tuple[str, str], Any] = {}
 
-    def join(self, connection: Resident, channel: Channel, member: Member | None) -> None:
-        """Let a connection into a channel it may join, and tell it so."""
+    def join(
+        self, connection: Resident, channel: Channel, member: Member | None, since: Since | None
+    ) -> None:
+        """Let a connection into a channel it may join, and tell it so.
+
+        :param since: up to where its client had heard the channel.
+        """
+        self._deferred.pop((connection.socket_id, channel.name), None)
         # Events wait from before the members are read until the client has been told
         # about them, so that none falls between.
-        self._hub.add(channel.name, Waiting(connection.socket_id))
+        self._hub.wait(channel.name, connection.socket_id)
         self._broker.subscribe(channel.name)
         try:
+            start = self._placement.start(channel.name, since)
             members = self._enter(connection, channel.name, member) if member else None
         except ChannelFull:
             self._turn_away(connection, channel.name)
             return
-        first = text_frame(protocol.subscription_succeeded(channel.name, members))
+        except RedisUnavailable:
+            self._defer(connection, channel, member, since)
+            return
+        first = text_frame(protocol.subscription_succeeded(channel.name, members, **start.told))
         if channel.cached:
             first += text_frame(self._last_event(channel.name))
-        if self._hub.admit(channel.name, connection, first):
+        if self._hub.admit(channel.name, connection, first + start.frames, start.place):
             self._count(channel.name)
         if connection.socket_id not in self._connections:
             self.leave(connection, channel.name)
+
+    def join_deferred(self) -> None:
+        """Let those in who wait for their histories to be read."""
+        deferred, self._deferred = self._deferred, {}
+        for (socket_id, name), (connection, *request) in deferred.items():
+            if socket_id in self._connections and name in connection.session.subscriptions:
+                self.join(connection, *request)
 
     def leave(self, connection: Resident, channel: str) -> None:
         member = connection.session.subscriptions.pop(channel, None)
@@ -124,6 +145,8 @@ class Residence:
             }
             for channel in channels:
                 self._enter_again(channel)
+            self._placement.settle()
+            self._broker.prune(self._is_at)
         except RedisUnavailable as error:
             logger.debug("presence waits for the next chance: %s", error)
 
@@ -131,13 +154,20 @@ class Residence:
         """Whether a user has a socket of this process on a presence channel."""
         return any(member.user_id == user_id for member in self._present_here(channel).values())
 
+    def _is_at(self, socket_id: str, channel: str) -> bool:
+        """Whether a socket is on a presence channel; signed in, where it is a user's."""
+        connection = self._connections.get(socket_id)
+        if connection is None:
+            return False
+        user = connection.session.user
+        online = user is not None and channel == ONLINE + user.user_id
+        return online or channel in connection.session.subscriptions
+
     def _enter_again(self, channel: str) -> None:
         members: Mapping[str, Any] = {}
         for socket_id, member in self._present_here(channel).items():
             members = self._broker.join(channel, socket_id, member, _NO_LIMIT)
-        frame = text_frame(protocol.subscription_succeeded(channel, members))
-        for sink in self._hub.sinks(channel):
-            sink.push(frame)
+        self._hub.push(channel, protocol.subscription_succeeded(channel, members))
 
     def _enter(self, connection: Resident, channel: str, member: Member) -> Mapping[str, Any]:
         try:
@@ -152,12 +182,18 @@ class Residence:
 
     def _present_here(self, channel: str) -> dict[str, Member]:
         present = {}
-        for sink in self._hub.sinks(channel):
-            connection = self._connections.get(sink.socket_id)
+        for socket_id in self._hub.socket_ids(channel):
+            connection = self._connections.get(socket_id)
             member = connection.session.subscriptions.get(channel) if connection else None
             if member is not None:
-                present[sink.socket_id] = member
+                present[socket_id] = member
         return present
+
+    def _defer(self, connection: Resident, *request: Any) -> None:
+        """Keep a client that recovers waiting: to tell it that it cannot would be a guess."""
+        channel = request[0].name
+        self._leave_hub(channel, connection.socket_id)
+        self._deferred[connection.socket_id, channel] = (connection, *request)
 
     def _turn_away(self, connection: Resident, channel: str) -> None:
         del connection.session.subscriptions[channel]
@@ -177,6 +213,8 @@ class Residence:
     def _leave_hub(self, channel: str, socket_id: str) -> None:
         if self._hub.remove(channel, socket_id):
             self._broker.unsubscribe(channel)
+            if self._hub.size(channel):  # somebody has come between the two
+                self._broker.subscribe(channel)
 
     def _leave_presence(self, channel: str, socket_id: str, user_id: str) -> None:
         try:

@@ -20,12 +20,16 @@ from . import wire
 from .announce import Announce
 from .broker import Broker
 from .channel import CONTROL
+from .connection import Connection
 from .envelope import Envelope
 from .gate import Gate
+from .history import Histories
 from .hub import Hub
 from .outbox import Outbox
+from .placement import Placement
 from .protocol import Code
 from .residence import Residence
+from .sequence import Sequencer
 from .session import Session
 from .signature import Signer
 from .webhooks import Webhooks
@@ -43,35 +47,14 @@ _PATIENCE = 1.0  # seconds a stopping process waits for clients to take their le
 _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 
 
-class Connection:
-    """One open socket: a session, and an outbox that is its only way out."""
-
-    __slots__ = ("address", "heard_at", "outbox", "pinged", "session", "socket_id", "wire")
-
-    def __init__(
-        self, socket_id: str, session: Session, wire: Wire, outbox: Outbox, address: str
-    ) -> None:
-        self.socket_id = socket_id
-        self.session = session
-        self.wire = wire
-        self.outbox = outbox
-        self.address = address
-        self.heard_at = time.monotonic()
-        self.pinged = False
-
-    def push(self, frames: bytes) -> None:
-        self.outbox.push(frames)
-
-    def say(self, message: bytes) -> None:
-        self.outbox.push(text_frame(message))
-
-
 class Server:
     """All the sockets of one app in one process.
 
     :param broker: carries events between processes.
     :param activity_timeout: seconds of silence after which either side pings.
     :param announce: told what happens.
+    :param histories: which channels keep their events.
+    :param max_replay: bytes of missed events that one socket may be sent.
     """
 
     def __init__(
@@ -83,14 +66,18 @@ class Server:
         activity_timeout: int,
         announce: Announce,
         webhooks: Webhooks,
+        histories: Histories,
+        max_replay: int,
     ) -> None:
         self.broker = broker
-        self.hub = Hub()
+        self.hub = Hub(announce.delivered)
         self.connections: dict[str, Connection] = {}
         self.started = False
-        self._leaving = False
+        self._leaving = self._interrupted = False
         self.webhooks = webhooks
-        self._residence = Residence(broker, self.hub, self.connections, rules, webhooks)
+        self._sequencer = Sequencer(self.hub, broker.recover)
+        placement = Placement(broker, self.hub, histories, max_replay)
+        self._residence = Residence(broker, self.hub, self.connections, rules, webhooks, placement)
         self._gate = gate
         self._signer = signer
         self._rules = rules
@@ -117,6 +104,7 @@ class Server:
         self.connections[socket_id] = connection
         connection.say(protocol.connection_established(socket_id, self._activity_timeout))
         if not self.broker.up:
+            self._interrupted = True
             connection.say(protocol.link_changed(False))
         self._gate.enter(address)
         self._announce.opened(socket_id)
@@ -202,7 +190,7 @@ class Server:
         with self._starting:
             if not self.started:
                 self.started = True
-                self.broker.start(self._deliver, self._link_changed)
+                self.broker.start(self._deliver, self._link_changed, self._state_anew)
                 self.broker.subscribe(CONTROL)
                 self.webhooks.start(self.broker)
                 threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
@@ -211,7 +199,7 @@ class Server:
         if isinstance(action, session.Send):
             connection.say(action.message)
         elif isinstance(action, session.Subscribe):
-            self._residence.join(connection, action.channel, action.member)
+            self._residence.join(connection, action.channel, action.member, action.since)
         elif isinstance(action, session.Unsubscribe):
             self._residence.leave(connection, action.channel.name)
         elif isinstance(action, session.Whisper):
@@ -232,8 +220,7 @@ class Server:
             self.webhooks.client_event(whisper.message, connection.socket_id)
 
     def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        events = [event for event in burst if not self._withhold(*event)]
-        self._announce.delivered(self.hub.deliver(events), (envelope for _, envelope in events))
+        self._sequencer.deliver([event for event in burst if not self._withhold(*event)])
 
     def _withhold(self, channel: str, envelope: Envelope) -> bool:
         """Whether an event is for this server, or would tell its clients what is not so."""
@@ -255,14 +242,21 @@ class Server:
     def _link_changed(self, up: bool) -> None:
         self._announce.link(up)
         if up:
-            # Not in the listener's thread: it has events to pass on meanwhile.
+            self._sequencer.catch_up()  # before what arrives from now on
             threading.Thread(target=self._restore, name="rf-restore", daemon=True).start()
         else:
+            self._interrupted = True
             self._tell_all(up)
 
     def _restore(self) -> None:
+        self._state_anew()
+        self._residence.join_deferred()
+        if self._interrupted:
+            self._interrupted = False
+            self._tell_all(True)
+
+    def _state_anew(self) -> None:
         self._residence.enter_all_again()
-        self._tell_all(True)
 
     def _tell_all(self, up: bool) -> None:
         frame = text_frame(protocol.link_changed(up))
@@ -272,6 +266,8 @@ class Server:
     def _sweep(self) -> None:
         ping = text_frame(protocol.ping())
         while not self._stopped.wait(_SWEEP):
+            if self.broker.up:
+                self._residence.join_deferred()
             now = time.monotonic()
             for connection in list(self.connections.values()):
                 finished = connection.outbox.finished_at

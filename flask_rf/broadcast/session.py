@@ -8,6 +8,7 @@ wait for Redis: ``Subscribe`` asks for it, and the server answers the client its
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from . import protocol
 from .channel import Channel
 from .channel import InvalidChannel
 from .channel import parse_channel
+from .history import read_since
+from .history import Since
 from .protocol import BadMessage
 from .protocol import ClientMessage
 from .protocol import Code
@@ -36,8 +39,13 @@ class Send:
 
 @dataclass(frozen=True)
 class Subscribe:
+    """
+    :param since: up to where the client had heard the channel; None if it does not say.
+    """
+
     channel: Channel
     member: Member | None
+    since: Since | None = None
 
 
 @dataclass(frozen=True)
@@ -146,9 +154,10 @@ class Session:
         if len(self.subscriptions) >= self._rules.subscriptions:
             reason = f"a connection may hold {self._rules.subscriptions} subscriptions"
             return [_refuse(name, "LimitReached", reason, 403)]
-        return [self._admit(channel, fields.get("auth"), fields.get("channel_data"))]
+        return [self._admit(channel, fields)]
 
-    def _admit(self, channel: Channel, auth: Any, data: Any) -> Action:
+    def _admit(self, channel: Channel, fields: Mapping[str, Any]) -> Action:
+        auth, data = fields.get("auth"), fields.get("channel_data")
         if channel.name.startswith("#") and not (self.user and self.user.user_id == channel.base):
             return _refuse(channel.name, "AuthError", "sign in as this user first", 401)
         member = None
@@ -164,7 +173,7 @@ class Session:
                 except BadMessage as error:
                     return _refuse(channel.name, "AuthError", str(error), 400)
         self.subscriptions[channel.name] = member
-        return Subscribe(channel, member)
+        return Subscribe(channel, member, read_since(fields.get("recover")))
 
     def _member(self, data: str | None) -> Member:
         try:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .connection import Connection
 from .outbox import EventedOutbox
 from .outbox import ThreadedOutbox
-from .server import Connection
 from .server import Server
 from .wire import Wire
 

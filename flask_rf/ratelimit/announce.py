@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
 
 from flask import Flask
 
@@ -12,8 +11,6 @@ from ..signals import limit_denied
 from ..signals import limit_hit
 from ..signals import limit_near
 from ..signals import limits_decided
-from ..signals import redis_asked
-from .redis import Commands
 from .responses import Decision
 
 
@@ -24,24 +21,6 @@ def announce_decided(app: Flask, started: float) -> None:
     """
     if limits_decided.receivers:
         limits_decided.send(app, seconds=perf_counter() - started)
-
-
-class Announced:
-    """A :class:`~.redis.Commands` that tells how long Redis took to answer."""
-
-    def __init__(self, app: Flask, commands: Commands) -> None:
-        self.scan = commands.scan
-        self._app = app
-        self._execute = commands.execute
-
-    def execute(self, *command: Any) -> Any:
-        if not redis_asked.receivers:
-            return self._execute(*command)
-        started = perf_counter()
-        try:
-            return self._execute(*command)
-        finally:
-            redis_asked.send(self._app, feature="ratelimit", seconds=perf_counter() - started)
 
 
 def announce(app: Flask, decisions: Sequence[Decision], admitted: bool) -> None:

@@ -1,67 +1,78 @@
 """Counts in a Redis Cluster, where a script sees the keys of one slot only.
 
-All counts of one client share a hash tag, and so a slot; limits that count by
-different keys are decided slot by slot, and given back if one of them denies.
+All counts of one client share a hash tag, and so a slot. Limits that count by different
+keys are decided side by side, slot by slot, and given back if one of them denies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..redis.sender import Commands
+from .redis import DECIDE
+from .redis import RedisStore
+from .redis import REFUND
 from .store import Claim
-from .store import Store
 from .store import Verdict
 
 
-class ClusterStore:
-    """A :class:`~.store.Store` over one whose claims must share a hash tag.
+class ClusterStore(RedisStore):
+    """A :class:`~.store.Store` shared by every process, in a Cluster."""
 
-    :param store: decides the claims of one slot.
-    """
-
-    shared = True
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, commands: Commands) -> None:
+        super().__init__(commands)
+        self._execute_each = commands.execute_each
 
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
         groups = _by_tag(claims)
         if len(groups) == 1:
-            return self._store.take(claims)
-        verdicts: dict[int, Verdict] = {}
-        try:
-            for places in groups:
-                taken = self._store.take([claims[place] for place in places])
-                verdicts.update(zip(places, taken, strict=True))
-        except Exception:
+            return super().take(claims)
+        verdicts, failed = self._ask(claims, groups)
+        if failed or any(_denies(claims[place], verdicts[place]) for place in verdicts):
             self._give_back(claims, groups, verdicts)
-            raise
-        if any(_denies(claims[place], verdict) for place, verdict in verdicts.items()):
-            self._give_back(claims, groups, verdicts)
+        if failed:
+            raise failed[0]
         return [verdicts[place] for place in range(len(claims))]
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        for places in _by_tag(claims):
-            self._store.refund([claims[p] for p in places], [verdicts[p] for p in places])
+        groups = _by_tag(claims)
+        calls = [
+            self._return([claims[p] for p in places], [verdicts[p] for p in places])
+            for places in groups
+        ]
+        for reply in REFUND.run_each(self._execute_each, calls):
+            if isinstance(reply, Exception):
+                raise reply
 
-    def clear(self, keys: Sequence[str]) -> bool:
-        return self._store.clear(keys)
-
-    def keys(self, namespace: str, ending: str = "") -> list[str]:
-        return self._store.keys(namespace, ending)
+    def _ask(
+        self, claims: Sequence[Claim], groups: list[list[int]]
+    ) -> tuple[dict[int, Verdict], list[Exception]]:
+        """The verdicts of the groups whose server answered, by place, and what others raised."""
+        nonce, asked = self._next_nonce(), [[claims[p] for p in places] for places in groups]
+        calls = [self._decision(group, nonce) for group in asked]
+        replies = DECIDE.run_each(self._execute_each, calls)
+        verdicts: dict[int, Verdict] = {}
+        for places, group, reply in zip(groups, asked, replies, strict=True):
+            if not isinstance(reply, Exception):
+                verdicts.update(zip(places, self._verdicts(group, reply, nonce), strict=True))
+        return verdicts, [reply for reply in replies if isinstance(reply, Exception)]
 
     def _give_back(
         self, claims: Sequence[Claim], groups: list[list[int]], verdicts: dict[int, Verdict]
     ) -> None:
         """Refund the groups that were met, and have their verdicts say so."""
-        for places in groups:
-            met = [p for p in places if p in verdicts and verdicts[p].allowed]
-            if not met or any(_denies(claims[p], verdicts[p]) for p in places if p in verdicts):
-                continue
-            self._store.refund([claims[p] for p in met], [verdicts[p] for p in met])
-            for p in met:
-                left = verdicts[p].remaining + claims[p].cost
-                verdicts[p] = verdicts[p]._replace(remaining=min(left, claims[p].policy.count))
+        met = [
+            place
+            for places in groups
+            if not any(p not in verdicts or _denies(claims[p], verdicts[p]) for p in places)
+            for place in places
+            if verdicts[place].allowed
+        ]
+        if met:
+            self.refund([claims[p] for p in met], [verdicts[p] for p in met])
+        for p in met:
+            left = verdicts[p].remaining + claims[p].cost
+            verdicts[p] = verdicts[p]._replace(remaining=min(left, claims[p].policy.count))
 
 
 def _by_tag(claims: Sequence[Claim]) -> list[list[int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ..redis import failures
 from ..redis import unavailable
 from ..redis.breaker import Breaker
 from .store import Claim
@@ -63,7 +64,7 @@ class Failover:
             return None
         try:
             result = work()
-        except _failures() as error:
+        except failures() as error:
             self._breaker.failed(unavailable("rate limits", error).reason)
             return None
         self._breaker.succeeded()
@@ -78,13 +79,6 @@ class Failover:
             next(verdicts) if claim.policy.on_error == "local" else _uncounted(claim, True)
             for claim in claims
         ]
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    from redis.exceptions import RedisClusterException
-    from redis.exceptions import RedisError
-
-    return (RedisError, RedisClusterException, OSError)
 
 
 def _uncounted(claim: Claim, allowed: bool) -> Verdict:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from typing import Protocol
 
 from ..redis.script import Script
+from ..redis.sender import Commands
 from .store import Claim
 from .store import Verdict
 
@@ -19,21 +19,14 @@ _HERE = Path(__file__).parent
 DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
 
-
-class Commands(Protocol):
-    """How a store speaks to its server."""
-
-    def execute(self, *command: Any) -> Any:
-        """Send one command and return its reply."""
-
-    def scan(self, pattern: str) -> list[bytes]:
-        """The keys that match."""
+#: A script's keys and arguments.
+Call = tuple[list[str], list[Any]]
 
 
 class RedisStore:
     """A :class:`~.store.Store` shared by every process.
 
-    :param commands: the server's, over whatever connection.
+    :param commands: the way to the server.
     """
 
     shared = True
@@ -47,20 +40,11 @@ class RedisStore:
 
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
         nonce = self._next_nonce()
-        arguments: list[Any] = [nonce]
-        for policy, _, cost, _ in claims:
-            arguments += (*policy.terms, cost, 0 if policy.limit.shadow else 1)
-        reply = DECIDE.run(self._execute, [claim.key for claim in claims], arguments)
-        return [
-            Verdict(not wait, left, reset, wait, _mark(claim, mark, nonce), self)
-            for claim, (wait, left, reset, mark) in zip(claims, reply, strict=True)
-        ]
+        reply = DECIDE.run(self._execute, *self._decision(claims, nonce))
+        return self._verdicts(claims, reply, nonce)
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
-        arguments: list[Any] = []
-        for (policy, _, cost, _), verdict in zip(claims, verdicts, strict=True):
-            arguments += (*policy.terms, cost, verdict.mark)
-        REFUND.run(self._execute, [claim.key for claim in claims], arguments)
+        REFUND.run(self._execute, *self._return(claims, verdicts))
 
     def clear(self, keys: Sequence[str]) -> bool:
         for key in keys:
@@ -70,6 +54,27 @@ class RedisStore:
     def keys(self, namespace: str, ending: str = "") -> list[str]:
         pattern = f"{_literally(namespace)}:*{_literally(ending)}"
         return [key.decode("utf-8", "replace") for key in self._scan(pattern)]
+
+    def _decision(self, claims: Sequence[Claim], nonce: str) -> Call:
+        """What decide.lua is asked."""
+        arguments: list[Any] = [nonce]
+        for policy, _, cost, _ in claims:
+            arguments += (*policy.terms, cost, 0 if policy.limit.shadow else 1)
+        return [claim.key for claim in claims], arguments
+
+    def _verdicts(self, claims: Sequence[Claim], reply: Any, nonce: str) -> list[Verdict]:
+        """What its reply says."""
+        return [
+            Verdict(not wait, left, reset, wait, _mark(claim, mark, nonce), self)
+            for claim, (wait, left, reset, mark) in zip(claims, reply, strict=True)
+        ]
+
+    def _return(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> Call:
+        """What refund.lua is asked."""
+        arguments: list[Any] = []
+        for (policy, _, cost, _), verdict in zip(claims, verdicts, strict=True):
+            arguments += (*policy.terms, cost, verdict.mark)
+        return [claim.key for claim in claims], arguments
 
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.

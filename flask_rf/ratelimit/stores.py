@@ -9,12 +9,13 @@ from flask import Flask
 from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..redis import RedisOptions
+from ..redis.announced import Announced
 from ..redis.breaker import Breaker
-from ..redis.lane import Sender
+from ..redis.cluster import is_cluster
+from ..redis.sender import commands_to
 from ..settings import resolve
 from ..signals import store_down
 from ..signals import store_up
-from .announce import Announced
 from .cluster import ClusterStore
 from .failover import Failover
 from .memory import MemoryStore
@@ -49,19 +50,19 @@ def redis_store(
     :param timeout: seconds to wait for an answer.
     :param app: the sender of its signals.
     """
-    sender = Sender(url, options, timeout)
+    commands = commands_to(url, options, timeout)
     if app is not None:
-        on_worker_start(app, lambda workers: sender.prepare())
+        commands = Announced(commands, app, "ratelimit")
+    remote: Store = ClusterStore(commands) if is_cluster(url) else RedisStore(commands)
+    if app is not None:
+        on_worker_start(app, lambda workers: commands.prepare())
 
     def on_open(reason: str) -> None:
-        logger.warning("Rate limits go on without Redis at %s: %s", sender.address, reason)
+        logger.warning("Rate limits go on without Redis at %s: %s", commands.address, reason)
         store_down.send(app, feature="ratelimit", reason=reason)
 
     def on_close(outage: float) -> None:
-        logger.warning("Rate limits are back on Redis at %s after %.1f s", sender.address, outage)
+        logger.warning("Rate limits are back on Redis at %s after %.1f s", commands.address, outage)
         store_up.send(app, feature="ratelimit", outage=outage)
 
-    remote: Store = RedisStore(sender if app is None else Announced(app, sender))
-    if sender.is_cluster:
-        remote = ClusterStore(remote)
     return Failover(remote, memory, Breaker(on_open, on_close))

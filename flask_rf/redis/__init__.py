@@ -1,9 +1,19 @@
 """The only place that speaks Redis."""
 
+from .client import failures
 from .client import namespace
+from .client import raise_first
 from .client import redis_url
 from .client import RedisOptions
 from .client import RedisServer
 from .client import unavailable
 
-__all__ = ["RedisOptions", "RedisServer", "namespace", "redis_url", "unavailable"]
+__all__ = [
+    "RedisOptions",
+    "RedisServer",
+    "failures",
+    "namespace",
+    "raise_first",
+    "redis_url",
+    "unavailable",
+]

@@ -170,6 +170,25 @@ def unavailable(operation: str, error: Exception) -> RedisUnavailable:
     return RedisUnavailable(operation, reason)
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What redis-py raises where Redis, or a node of a Cluster, does not do what it is asked."""
+    from redis.exceptions import RedisClusterException
+    from redis.exceptions import RedisError
+
+    return (RedisError, RedisClusterException, OSError)
+
+
+def raise_first(replies: list[Any]) -> list[Any]:
+    """``replies``, if none of them is an exception.
+
+    :raises Exception: the first of them.
+    """
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
 def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
     from redis import Redis
     from redis.backoff import NoBackoff

@@ -1,135 +1,71 @@
 """One connection for all greenlets of an event loop.
 
-Commands asked for during one turn of the loop are written together, in batches if there are
-many; replies come back in order, so the n-th belongs to the n-th command. A command that waits too long, or
-anything else that leaves the order in doubt, ends the connection, and the next command
-dials anew.
+Commands asked for during one turn of the loop are written together, in batches if there
+are many; replies come back in order, so the n-th belongs to the n-th command. A command
+that waits too long, or anything else that leaves the order in doubt, ends the connection,
+and the next command dials anew.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from ..eventloop import in_greenlet
-from .client import RedisOptions
 from .client import RedisServer
 from .link import Link
 from .link import LinkLost
+from .primary import ask
+from .primary import Primary
+from .primary import UNKNOWN
 
 #: Ticks of the timer that a command may wait.
 _TICKS = 5
 
-#: Commands that are written before the turn ends, so that the server begins while the loop goes
-#: on: with 64 greenlets 12 µs a check instead of 20. More writes than that cost more than they save.
+#: Commands that do not wait for the end of the turn, so that the server works while the loop goes
+#: on: with 64 greenlets 12 µs a check instead of 20.
 _BATCH = 16
 
 
-class Sender:
-    """Sends commands: over a :class:`Lane` from greenlets, over redis-py's pool from threads.
-
-    A Cluster's commands go to many servers, and always over its own client.
-
-    :param url: as :func:`~.client.redis_url` accepts it.
-    :param options: of connections.
-    :param timeout: seconds a command may wait for its reply.
-    """
-
-    def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
-        # Greenlets give up waiting by themselves, while dialling goes on for those to come.
-        self._dialled = RedisServer(url, options)
-        self._pooled = RedisServer(
-            url, options, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
-        self._timeout = timeout
-        self.is_cluster = url.startswith("redis+cluster:")
-        self._lanes: dict[Any, Lane] = {}
-
-    @property
-    def address(self) -> str:
-        """The URL without its credentials."""
-        return self._dialled.address
-
-    def prepare(self) -> None:
-        """Load the client libraries now, which takes longer than a command may."""
-        importlib.import_module("hiredis")
-        importlib.import_module("redis")
-
-    def execute(self, *command: Any) -> Any:
-        """Send one command and wait for its reply.
-
-        :raises redis.exceptions.RedisError: there was none in time, or it is an error.
-        """
-        lane = self._lane()
-        if lane is not None:
-            return lane.execute(command)
-        client = self._client()
-        if self.is_cluster:
-            return client.execute_command(*command)
-        # The client's own method records metrics and retries: half as much again, for nothing.
-        pool = client.connection_pool
-        connection = pool.get_connection()
-        try:
-            connection.send_command(*command)
-            return connection.read_response()
-        finally:
-            pool.release(connection)
-
-    def scan(self, pattern: str) -> list[bytes]:
-        """The keys that match, of every node."""
-        return list(self._client().scan_iter(match=pattern, count=1000))
-
-    def _client(self) -> Any:
-        client = self._pooled.client
-        if self.is_cluster:
-            _retry_once(client)
-        return client
-
-    def _lane(self) -> Lane | None:
-        gevent = sys.modules.get("gevent")
-        if gevent is None or self.is_cluster:
-            return None
-        hub = gevent.getcurrent().parent
-        lane = self._lanes.get(hub)
-        if lane is not None and lane.pid == os.getpid():
-            return lane
-        if not in_greenlet():
-            return None
-        if lane is not None:
-            lane.abandon()
-        lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
-        return lane
-
-
-def _retry_once(client: Any) -> None:
-    """Have a Cluster's client follow a moved slot, but not wait for a lost node to come back."""
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    client.set_retry(Retry(NoBackoff(), 1))
-
-
 class _Waiter:
-    """A greenlet waiting for a reply; ``greenlet`` is None once it waits no more."""
+    """A greenlet waiting for a reply; ``greenlet`` is None once it waits no more.
+
+    :param command: packed, or what packs it for the server it goes to.
+    """
 
     __slots__ = ("command", "deadline", "greenlet")
 
-    def __init__(self, greenlet: Any, command: bytes, deadline: int) -> None:
+    def __init__(
+        self, greenlet: Any, command: bytes | Callable[[Primary], bytes], deadline: int
+    ) -> None:
         self.greenlet = greenlet
         self.command = command
         self.deadline = deadline
 
 
+class _Gathering:
+    """Stands for a greenlet that waits for several replies, which come in order."""
+
+    def __init__(self, greenlet: Any, count: int) -> None:
+        self._greenlet = greenlet
+        self._count = count
+        self._replies: list[Any] = []
+
+    def switch(self, reply: Any) -> None:
+        self._replies.append(reply)
+        if len(self._replies) == self._count:
+            self._greenlet.switch(self._replies)
+
+
 class Lane:
     """The shared connection of one gevent hub in one process.
 
-    All methods but :meth:`execute` and :meth:`_write` run in the hub, where nothing may wait. Time
-    is counted in ticks of a timer: however long something holds the loop up, it costs one tick,
+    Its public methods run in greenlets, the others in the hub, where nothing may wait. Time is
+    counted in ticks of a timer: however long something holds the loop up, it costs one tick,
     for it is not the server's doing.
 
     :param server: whom to dial.
@@ -147,6 +83,7 @@ class Lane:
         self._getcurrent = getcurrent
         self._pack: Callable[[tuple[Any, ...]], bytes] = pack_command
         self._link: Link | None = None
+        self._primary = UNKNOWN
         self._dialling = False
         self._flushing = False
         self._unsent: deque[_Waiter] = deque()
@@ -160,11 +97,7 @@ class Lane:
         :raises redis.exceptions.RedisError: there was none in time, or it is an error.
         """
         waiter = _Waiter(self._getcurrent(), self._pack(command), self._tick + _TICKS)
-        self._unsent.append(waiter)
-        if len(self._unsent) >= _BATCH and self._link is not None and self._timer.active:
-            self._write(self._link)  # in use lately, so there is no need to look whether it lives
-        else:
-            self._schedule()
+        self._ask([waiter])
         try:
             reply = self._hub.switch()
         finally:
@@ -174,11 +107,47 @@ class Lane:
             raise reply
         return reply
 
+    def execute_each(self, commands: Sequence[Any]) -> list[Any]:
+        """Send ``commands`` and wait, in this greenlet, for all their replies.
+
+        :param commands: a function among them makes its command for the server it goes to.
+        :return: replies, and an exception in the place of one that failed.
+        """
+        if not commands:
+            return []
+        greenlet, deadline = _Gathering(self._getcurrent(), len(commands)), self._tick + _TICKS
+        waiters = [_Waiter(greenlet, self._packing(one), deadline) for one in commands]
+        self._ask(waiters)
+        try:
+            replies: list[Any] = self._hub.switch()
+        finally:
+            for waiter in waiters:
+                waiter.greenlet = None
+        for reply in replies:
+            self._doubt(reply)
+        return replies
+
+    def close(self) -> None:
+        """End the connection, from whatever thread; who waits is told."""
+        self._hub.loop.run_callback_threadsafe(self._lose, LinkLost("closed"))
+
     def abandon(self) -> None:
         """Let go of a connection that the process this one was forked from goes on using."""
         self._timer.stop()
         if self._link is not None:
             self._link.close()
+
+    def _packing(self, command: Any) -> bytes | Callable[[Primary], bytes]:
+        if callable(command):
+            return lambda primary: self._pack(command(primary))
+        return self._pack(command)
+
+    def _ask(self, waiters: Sequence[_Waiter]) -> None:
+        self._unsent.extend(waiters)
+        if len(self._unsent) >= _BATCH and self._link is not None and self._timer.active:
+            self._write(self._link)  # in use lately, so there is no need to look whether it lives
+        else:
+            self._schedule()
 
     def _schedule(self) -> None:
         if not self._flushing:
@@ -198,7 +167,10 @@ class Lane:
             self._write(self._link)
 
     def _write(self, link: Link) -> None:
-        commands = [waiter.command for waiter in self._unsent]
+        commands = [
+            command if isinstance(command, bytes) else command(self._primary)
+            for command in (waiter.command for waiter in self._unsent)
+        ]
         self._sent.extend(self._unsent)
         self._unsent.clear()
         link.write(b"".join(commands))
@@ -266,13 +238,15 @@ class Lane:
         connection = pool.make_connection()
         try:
             connection.connect()
+            primary = ask(connection)
         except Exception as error:  # whatever it is, those who wait must hear of it
             self._hub.loop.run_callback(self._not_connected, error)
         else:
-            self._hub.loop.run_callback(self._connected, connection)
+            self._hub.loop.run_callback(self._connected, connection, primary)
 
-    def _connected(self, connection: Any) -> None:
+    def _connected(self, connection: Any, primary: Primary) -> None:
         self._dialling = False
+        self._primary = primary
         self._link = Link(connection, self._hub, self._receive, self._lose)
         self._flush()
 

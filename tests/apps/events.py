@@ -9,6 +9,8 @@ from flask_rf import BroadcastError
 app = Flask(__name__)
 app.config["SECRET_KEY"] = "a secret of the tests"
 broadcast = Broadcast(app)
+broadcast.keep("log.{name}", history=100, ttl=60)
+broadcast.keep("short.{name}", history=1, ttl=60)
 
 
 @broadcast.user
@@ -21,11 +23,12 @@ def follows(user: str) -> list[str]:
     return ["star"] if user == "fan-of-star" else []
 
 
-@broadcast.channel("orders.{owner}")
+@broadcast.channel("orders.{owner}", history=10, ttl=60)
 def may_listen(user: str, owner: str) -> bool:
     return user == owner
 
 
+@broadcast.channel("presence-log.{room}")
 @broadcast.channel("presence-room.{room}")
 def may_enter(user: str, room: str) -> dict[str, str]:
     return {"name": user.title()}

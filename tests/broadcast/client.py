@@ -66,9 +66,14 @@ class Socket:
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 return int.from_bytes(data[:2], "big")
 
-    def subscribe(self, channel: str, user: str | None = None) -> dict[str, Any]:
-        """Join a channel, with the app's leave where ``user`` is given."""
-        fields = {"channel": channel}
+    def subscribe(
+        self, channel: str, user: str | None = None, since: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Join a channel, with the app's leave where ``user`` is given.
+
+        :param since: the place up to which it was heard before.
+        """
+        fields: dict[str, Any] = {"channel": channel, **({"recover": since} if since else {})}
         if user is not None:
             status, leave = authorize(self.port, self.id, channel, user)
             assert status == 200

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-import flask_rf.broadcast.redis as redis_broker
+import flask_rf.broadcast.redis.life as life
 from flask_rf.broadcast.broker import Broker
 from flask_rf.broadcast.broker import ChannelFull
 from flask_rf.broadcast.envelope import Envelope
@@ -21,8 +22,10 @@ from flask_rf.broadcast.session import Member
 from flask_rf.errors import RedisUnavailable
 from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
+from flask_rf.redis.sender import commands_to
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
+from tests.parts.sentinel import SentinelProcesses
 
 ANN, BOB = Member("ann", {"name": "Ann"}), Member("bob")
 
@@ -54,7 +57,7 @@ def event(text: str, skip: str = "") -> Envelope:
 def over(url: str, count_events: bool = False) -> RedisBroker:
     options = RedisOptions(url=url)
     listening = RedisServer(url, options, protocol=2)
-    return RedisBroker(RedisServer(url, options), listening, "shop:1:1", count_events)
+    return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -214,8 +217,8 @@ def _told_count(ear: Ear) -> int:
 def test_the_counts_of_a_dead_process_expire(
     start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(redis_broker, "DEAD_AFTER", 1)
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(life, "DEAD_AFTER", 1)
     living, victim = start(), start()
     living.broker.count("chat", 1), victim.broker.count("chat", 5)
     wait_until(lambda: living.broker.occupied() == {"chat": 6})
@@ -236,7 +239,7 @@ def test_nothing_is_left_in_redis_once_everybody_has_left(
 def test_an_unused_subscription_is_given_up_after_a_while(
     start: Callable[[], Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.listener._LINGER", 0.0)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._LINGER", 0.0)
     ear = start()
     ear.broker.subscribe("chat")
     assert redis_server.client.pubsub_channels("*chat") != []
@@ -256,10 +259,8 @@ def test_a_subscription_taken_up_again_is_kept(start: Callable[[], Ear]) -> None
 def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_broker, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(
-        redis_broker, "DEAD_AFTER", 3
-    )  # seconds; a busy machine holds a process up for one
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(life, "DEAD_AFTER", 3)  # seconds; a busy machine holds a process up for one
     watchers, victim = [start(), start()], start()
     for ear in watchers:
         ear.broker.subscribe("presence-a")
@@ -280,7 +281,7 @@ def test_a_message_of_another_version_is_ignored(
 ) -> None:
     ear = start()
     ear.broker.subscribe("chat")
-    redis_server.client.publish("shop:1:1:events:chat", b"\x07nonsense")
+    redis_server.client.publish("{shop:1:1}:events:chat", b"\x07nonsense")
     ear.broker.publish([("chat", event("hi"))])
     assert len(ear.wait_for(1)) == 1
 
@@ -330,11 +331,55 @@ def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
 def test_a_silent_redis_counts_as_lost(
     own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.listener._PING_AFTER", 0.5)
-    monkeypatch.setattr("flask_rf.broadcast.listener._DEAD_AFTER", 1.5)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._PING_AFTER", 0.5)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 1.5)
     ear = Ear(over(own_redis.url))
     own_redis.pause()
     wait_until(lambda: ear.links == [True, False])
     own_redis.resume()
     wait_until(lambda: ear.links == [True, False, True])
     ear.broker.stop()
+
+
+def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
+    redis_server: RedisProcess, own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.5)
+    options = RedisOptions()
+    former = RedisServer(own_redis.url, options, protocol=2)
+    ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))
+    wait_until(lambda: ear.links[:3] == [True, False, True])
+    ear.broker.stop()
+
+
+def test_a_connection_that_hears_is_kept(
+    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    ear = start()
+    time.sleep(1.0)
+    assert ear.links == [True]
+    assert ear.events == []
+
+
+def test_after_a_fail_over_the_new_primary_is_heard(tmp_path: Path) -> None:
+    processes = SentinelProcesses(tmp_path)
+    here, there = Ear(over(processes.url)), Ear(over(processes.url))
+    for ear in (here, there):
+        ear.broker.subscribe("chat")
+    processes.primary.kill()
+    wait_until(lambda: here.links[-1] is there.links[-1] is False)
+    processes.wait_for_replacement()
+    wait_until(lambda: here.links[-1] is there.links[-1] is True)
+    wait_until(lambda: published(here, "after"))
+    assert there.wait_for(1)[0][0] == "chat"
+    here.broker.stop(), there.broker.stop()
+    processes.stop()
+
+
+def published(ear: Ear, text: str) -> bool:
+    try:
+        ear.broker.publish([("chat", event(text))])
+    except RedisUnavailable:
+        return False
+    return True

@@ -12,9 +12,14 @@ from flask_rf.broadcast.envelope import unpack
 short = st.text(alphabet=st.characters(max_codepoint=127), max_size=255)
 
 
-@given(st.binary(), st.floats(allow_nan=False), short, short)
-def test_what_is_packed_is_unpacked(payload: bytes, sent: float, skip: str, ident: str) -> None:
-    envelope = Envelope(payload, sent, skip, ident)
+offsets = st.integers(min_value=0, max_value=2**53)
+
+
+@given(st.binary(), st.floats(allow_nan=False), short, short, short, offsets)
+def test_what_is_packed_is_unpacked(
+    payload: bytes, sent: float, skip: str, ident: str, epoch: str, offset: int
+) -> None:
+    envelope = Envelope(payload, sent, skip, ident, epoch, offset)
     assert unpack(pack(envelope)) == envelope
 
 
@@ -28,13 +33,13 @@ def test_any_bytes_are_unpacked_or_refused(data: bytes) -> None:
 
 def test_another_version_is_refused() -> None:
     data = bytearray(pack(Envelope(b"{}", 1.0)))
-    data[0] = 2
-    with pytest.raises(BadEnvelope, match="version 1"):
+    data[0] = 1
+    with pytest.raises(BadEnvelope, match="version 2"):
         unpack(bytes(data))
 
 
 def test_a_cut_header_is_refused() -> None:
-    data = pack(Envelope(b"", 1.0, "1.1", "an-id"))
+    data = pack(Envelope(b"", 1.0, "1.1", "an-id", "epoch", 7))
     for size in range(len(data)):
         with pytest.raises(BadEnvelope):
             unpack(data[:size])

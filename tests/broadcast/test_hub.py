@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.history import Position
 from flask_rf.broadcast.hub import Hub
-from flask_rf.broadcast.hub import Waiting
 from flask_rf.broadcast.wire import text_frame
 
 
@@ -12,13 +14,20 @@ class Ear:
     def __init__(self, socket_id: str) -> None:
         self.socket_id = socket_id
         self.heard: list[bytes] = []
+        self.then: Callable[[], object] = lambda: None
 
     def push(self, frames: bytes) -> None:
         self.heard.append(frames)
+        self.then()
 
 
 def event(text: str, skip: str = "") -> Envelope:
     return Envelope(text.encode(), 0.0, skip)
+
+
+def kept(offset: int, epoch: str = "e") -> Envelope:
+    """An event of a history, whose payload is its offset."""
+    return Envelope(str(offset).encode(), 0.0, epoch=epoch, offset=offset)
 
 
 def frames(*texts: str) -> bytes:
@@ -62,9 +71,8 @@ def test_a_socket_may_be_left_out_alone_or_in_a_burst() -> None:
 
 
 def test_who_waits_hears_everything_after_being_let_in() -> None:
-    a = Ear("a")
-    hub = Hub()
-    hub.add("chat", Waiting("a"))
+    a, hub = Ear("a"), Hub()
+    hub.wait("chat", "a")
     hub.deliver([("chat", event("early"))])
     assert a.heard == []
     assert hub.admit("chat", a, frames("welcome"))
@@ -72,21 +80,70 @@ def test_who_waits_hears_everything_after_being_let_in() -> None:
     assert b"".join(a.heard) == frames("welcome", "early", "late")
 
 
-def test_who_is_let_in_during_a_fan_out_gets_its_event_too() -> None:
+def test_who_waits_is_left_out_as_others_are() -> None:
     a, hub = Ear("a"), Hub()
-    hub.add("chat", Waiting("a"))
-    under_way = hub.sinks("chat")
+    hub.wait("chat", "a")
+    hub.deliver([("chat", event("own", skip="a")), ("news", event("other"))])
     hub.admit("chat", a, frames("welcome"))
-    for sink in under_way:
-        sink.push(frames("late"))
+    assert a.heard == [frames("welcome")]
+
+
+def test_who_is_let_in_during_a_fan_out_gets_its_event_too() -> None:
+    first, a, hub = Ear("first"), Ear("a"), Hub()
+    hub.add("chat", first)
+    hub.wait("chat", "a")
+    first.then = lambda: hub.admit("chat", a, frames("welcome"))
+    hub.deliver([("chat", event("late"))])
     assert b"".join(a.heard) == frames("welcome", "late")
 
 
 def test_who_left_while_waiting_is_not_let_in() -> None:
     hub = Hub()
-    hub.add("chat", Waiting("a"))
+    hub.wait("chat", "a")
     hub.remove("chat", "a")
     assert not hub.admit("chat", Ear("a"), b"")
+
+
+def test_who_holds_the_history_is_passed_nothing_twice() -> None:
+    a, hub = Ear("a"), Hub()
+    hub.wait("chat", "a")
+    hub.deliver([("chat", kept(4)), ("chat", kept(5)), ("chat", kept(6))])
+    hub.admit("chat", a, frames("welcome", "5"), Position("e", 5))
+    hub.deliver([("chat", event("plain")), ("chat", kept(7))])
+    assert b"".join(a.heard) == frames("welcome", "5", "6", "plain", "7")
+
+
+def test_a_new_epoch_is_news_to_who_holds_the_old_history() -> None:
+    a, hub = Ear("a"), Hub()
+    hub.wait("chat", "a")
+    hub.deliver([("chat", kept(5)), ("chat", kept(1, "f"))])
+    hub.admit("chat", a, frames("welcome"), Position("e", 5))
+    assert b"".join(a.heard) == frames("welcome", "1")
+
+
+def test_who_is_ahead_of_the_others_is_passed_what_is_news_to_it() -> None:
+    a, behind, hub = Ear("a"), Ear("behind"), Hub()
+    hub.add("chat", behind)
+    hub.begin("chat", Position("e", 3))
+    hub.wait("chat", "a")
+    hub.admit("chat", a, frames("welcome"), Position("e", 5))
+    for offset in (4, 5, 6):
+        hub.deliver([("chat", kept(offset))])
+    assert b"".join(a.heard) == frames("welcome", "6")
+    assert b"".join(behind.heard) == frames("4", "5", "6")
+
+
+def test_the_place_of_a_channel_is_that_of_its_first_socket_and_goes_with_the_last() -> None:
+    hub = hub_with(("chat", Ear("a")))
+    assert hub.begin("chat", Position("e", 3))
+    assert hub.begin("chat", Position("e", 5))
+    assert not hub.begin("chat", Position("e", 2))
+    assert not hub.begin("chat", Position("f", 9))
+    assert (hub.place("chat"), hub.places()) == (Position("e", 3), [("chat", Position("e", 3))])
+    hub.move("chat", Position("e", 4))
+    assert hub.place("chat") == Position("e", 4)
+    hub.remove("chat", "a")
+    assert (hub.place("chat"), hub.places()) == (None, [])
 
 
 def test_removing_says_when_nobody_listens_any_more() -> None:
@@ -97,7 +154,7 @@ def test_removing_says_when_nobody_listens_any_more() -> None:
         True,
         False,
     ]
-    assert hub.sinks("chat") == ()
+    assert hub.size("chat") == 0
 
 
 def test_an_event_for_nobody_is_no_error() -> None:

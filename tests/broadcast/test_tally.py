@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from flask_rf.broadcast.tally import Tally
+from flask_rf.broadcast.redis.tally import Tally
 from flask_rf.errors import RedisUnavailable
 from tests.parts.processes import wait_until
 
@@ -30,7 +30,7 @@ class Book:
 
 @pytest.fixture
 def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
-    monkeypatch.setattr("flask_rf.broadcast.tally._FLUSH", 0.02)
+    monkeypatch.setattr("flask_rf.broadcast.redis.tally._FLUSH", 0.02)
     book = Book()
     yield book
     book.tally.stop()

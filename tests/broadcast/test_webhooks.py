@@ -15,6 +15,7 @@ from pusher import Pusher
 from flask_rf import Broadcast
 from flask_rf import ConfigurationError
 from flask_rf.broadcast.broker import Broker
+from flask_rf.broadcast.broker import Told
 from flask_rf.broadcast.memory import MemoryBroker
 from flask_rf.broadcast.redis import RedisBroker
 from flask_rf.broadcast.session import Member
@@ -22,6 +23,7 @@ from flask_rf.broadcast.signature import Signer
 from flask_rf.broadcast.webhooks import Webhooks
 from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
+from flask_rf.redis.sender import commands_to
 from flask_rf.signals import event_dropped
 from tests.broadcast.client import Socket
 from tests.parts.gunicorn import Gunicorn
@@ -55,14 +57,21 @@ class Witness:
         return self.gone
 
 
+_HOMES = {
+    "memory": "flask_rf.broadcast.memory",
+    "redis": "flask_rf.broadcast.redis.presence",
+}
+
+
 @pytest.fixture
 def over_redis(redis_server: RedisProcess) -> Iterator[Callable[[], Witness]]:
     witnesses: list[Witness] = []
     options = RedisOptions(url=redis_server.url)
 
     def make(arrived: Any) -> Broker:
-        servers = (RedisServer(redis_server.url, options, protocol=p) for p in (3, 2))
-        return RedisBroker(*servers, "shop:1:1", arrived=arrived)
+        commands = commands_to(redis_server.url, options, 2.0)
+        listening = RedisServer(redis_server.url, options, protocol=2)
+        return RedisBroker(commands, listening, "shop:1:1", told=Told(arrived=arrived))
 
     def start() -> Witness:
         witnesses.append(Witness(make))
@@ -75,11 +84,11 @@ def over_redis(redis_server: RedisProcess) -> Iterator[Callable[[], Witness]]:
 
 @pytest.fixture(params=["memory", "redis"])
 def witness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
-    monkeypatch.setattr(f"flask_rf.broadcast.{request.param}.GONE_AFTER", 0.3)
+    monkeypatch.setattr(f"{_HOMES[request.param]}.GONE_AFTER", 0.3)
     if request.param == "redis":
         yield request.getfixturevalue("over_redis")()
         return
-    witness = Witness(lambda arrived: MemoryBroker(arrived=arrived))
+    witness = Witness(lambda arrived: MemoryBroker(told=Told(arrived=arrived)))
     yield witness
     witness.broker.stop()
 
@@ -108,8 +117,8 @@ def test_a_users_first_socket_and_last_are_told(witness: Witness) -> None:
 def test_who_comes_back_in_time_has_neither_gone_nor_come(
     witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("memory", "redis"):
-        monkeypatch.setattr(f"flask_rf.broadcast.{module}.GONE_AFTER", 1000)
+    for module in _HOMES.values():
+        monkeypatch.setattr(f"{module}.GONE_AFTER", 1000)
     broker = witness.broker
     broker.join("presence-a", "1.1", ANN, 100), broker.count("chat", 1)
     wait_until(lambda: len(witness.arrived) == 2)
@@ -117,8 +126,8 @@ def test_who_comes_back_in_time_has_neither_gone_nor_come(
     wait_until(lambda: not broker.occupied())
     broker.join("presence-a", "1.2", ANN, 100), broker.count("chat", 1)
     wait_until(lambda: broker.occupied())
-    for module in ("memory", "redis"):
-        monkeypatch.setattr(f"flask_rf.broadcast.{module}.GONE_AFTER", 0)
+    for module in _HOMES.values():
+        monkeypatch.setattr(f"{module}.GONE_AFTER", 0)
     assert witness.look() == []
     assert len(witness.arrived) == 2
 
@@ -126,7 +135,7 @@ def test_who_comes_back_in_time_has_neither_gone_nor_come(
 def test_a_change_is_told_by_one_process_alone(
     over_redis: Callable[[], Witness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.redis.GONE_AFTER", 0.1)
+    monkeypatch.setattr("flask_rf.broadcast.redis.presence.GONE_AFTER", 0.1)
     crowd = [over_redis() for _ in range(3)]
     for number, each in enumerate(crowd):
         each.broker.count("chat", 1), each.broker.join("presence-a", f"{number}.1", ANN, 100)
@@ -144,7 +153,7 @@ def test_a_change_is_told_by_one_process_alone(
 def test_a_dead_process_leaves_the_telling_to_the_others(
     over_redis: Callable[[], Witness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flask_rf.broadcast.redis.GONE_AFTER", 0)
+    monkeypatch.setattr("flask_rf.broadcast.redis.presence.GONE_AFTER", 0)
     dead, survivor = over_redis(), over_redis()
     dead.broker.join("presence-a", "1.1", ANN, 100), dead.broker.count("chat", 1)
     wait_until(lambda: len(dead.arrived) == 2)

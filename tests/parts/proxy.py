@@ -13,11 +13,12 @@ class FaultProxy:
 
     :ivar delay: seconds by which each answer is held back.
     :ivar deaf: connections are accepted, and nothing passes on them.
+    :ivar refusing: new connections are ended at once.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
-        self.deaf = False
+        self.deaf = self.refusing = False
         self._target = port
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -44,6 +45,9 @@ class FaultProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                if self.refusing:
+                    client.close()
+                    continue
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,40 +14,73 @@ from redis.exceptions import RedisError
 from flask_rf import Limiter
 from flask_rf.ratelimit.cluster import ClusterStore
 from flask_rf.ratelimit.commands import limits_command
-from flask_rf.ratelimit.store import Claim
-from flask_rf.ratelimit.store import Verdict
 from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 from tests.ratelimit.worlds import claim
-from tests.ratelimit.worlds import MemoryWorld
 from tests.ratelimit.worlds import policy
+from tests.ratelimit.worlds import Raw
+from tests.ratelimit.worlds import World
 
 
-class Slots(MemoryWorld):
-    """A Cluster, as far as a store can tell: it refuses claims of several slots at once."""
+class Slots(Raw):
+    """A Cluster, as far as a store can tell: no script sees keys of several slots.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = self.store
-        self.store = ClusterStore(self)
+    :ivar turns: the commands sent side by side, turn by turn.
+    :ivar lost: a tag whose server does not answer.
+    """
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.turns: list[list[Any]] = []
         self.lost = ""
 
-    def take(self, *claims: Any) -> list[Verdict]:
-        if isinstance(claims[0], Claim):
-            return self.store.take(claims)
-        (group,) = claims
-        assert len({one.client for one in group}) == 1
-        if group[0].client == self.lost:
-            raise ConnectionError("node lost")
-        return self.inner.take(group)
+    def execute_each(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        self.turns.append([command[0] for command in commands])
+        return [self._outcome(*command) for command in commands]
 
-    def refund(self, claims: Any, verdicts: Any) -> None:
-        self.inner.refund(claims, verdicts)
+    def _outcome(self, *command: Any) -> Any:
+        (tag,) = {key.partition("{")[2] for key in command[3 : 3 + command[2]]}
+        try:
+            return ConnectionError("lost") if tag == f"{self.lost}}}" else self.execute(*command)
+        except RedisError as error:
+            return error
 
 
-def test_a_denial_in_one_slot_gives_back_what_the_others_took() -> None:
-    world, narrow, wide = Slots(), policy("1/minute"), policy("9/minute", scope="all")
+@pytest.fixture
+def slots(redis_server: RedisProcess) -> Slots:
+    return Slots(redis_server.client)
+
+
+@pytest.fixture
+def world(slots: Slots) -> World:
+    world = World()
+    world.store = ClusterStore(slots)
+    return world
+
+
+def test_slots_are_asked_side_by_side(world: World, slots: Slots) -> None:
+    limit = policy("9/minute")
+    asked = [claim(limit, client=client) for client in ("ann", "bob", "cid")]
+    world.take(*asked)  # makes the scripts known
+    slots.turns.clear()
+
+    verdicts = world.take(*asked)
+
+    assert slots.turns == [["EVALSHA"] * 3]
+    assert [verdict.remaining for verdict in verdicts] == [7, 7, 7]
+
+
+def test_a_server_that_forgot_the_script_is_sent_it_again(world: World, slots: Slots) -> None:
+    slots.execute("SCRIPT", "FLUSH")
+
+    verdicts = world.take(*[claim(policy("9/minute"), client=client) for client in ("ann", "bob")])
+
+    assert [verdict.remaining for verdict in verdicts] == [8, 8]
+
+
+def test_a_denial_in_one_slot_gives_back_what_the_others_took(world: World) -> None:
+    narrow, wide = policy("1/minute"), policy("9/minute", scope="all")
     both = (claim(wide, client="everyone"), claim(narrow, client="ann"))
     world.take(*both)
 
@@ -56,8 +90,7 @@ def test_a_denial_in_one_slot_gives_back_what_the_others_took() -> None:
     assert world.hit(wide, cost=0, client="everyone").remaining == 8
 
 
-def test_a_shadow_in_another_slot_gives_nothing_back() -> None:
-    world = Slots()
+def test_a_shadow_in_another_slot_gives_nothing_back(world: World) -> None:
     both = (
         claim(policy("9/minute"), client="ann"),
         claim(policy("1/minute", scope="all", shadow=True), client="everyone"),
@@ -66,9 +99,9 @@ def test_a_shadow_in_another_slot_gives_nothing_back() -> None:
     assert [world.take(*both)[0].remaining for _ in range(3)] == [8, 7, 6]
 
 
-def test_a_lost_slot_gives_back_what_the_others_took() -> None:
-    world, limit = Slots(), policy("9/minute")
-    world.lost = "bob"
+def test_a_lost_slot_gives_back_what_the_others_took(world: World, slots: Slots) -> None:
+    limit = policy("9/minute")
+    slots.lost = "bob"
 
     with pytest.raises(ConnectionError):
         world.take(claim(limit, client="ann"), claim(limit, client="bob"))

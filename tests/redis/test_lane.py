@@ -14,8 +14,8 @@ from redis.exceptions import ReadOnlyError
 from redis.exceptions import ResponseError
 
 from flask_rf.redis import RedisOptions
-from flask_rf.redis.lane import Sender
 from flask_rf.redis.link import Link
+from flask_rf.redis.sender import Sender
 from tests.parts.redis import RedisProcess
 
 

@@ -12,8 +12,8 @@ import pytest
 from redis import exceptions
 
 from flask_rf.redis import RedisOptions
-from flask_rf.redis.lane import Sender
 from flask_rf.redis.link import reply_error
+from flask_rf.redis.sender import Sender
 from tests.parts.processes import free_port
 from tests.parts.redis import RedisProcess
 from tests.redis.test_lane import sender

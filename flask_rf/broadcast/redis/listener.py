@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
+import socket
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError
 
-from ..redis import RedisServer
-from .broker import Deliver
-from .broker import LinkChanged
-from .envelope import BadEnvelope
-from .envelope import Envelope
-from .envelope import unpack
+from ...errors import RedisUnavailable
+from ...redis import RedisServer
+from ..broker import Deliver
+from ..broker import LinkChanged
+from ..envelope import BadEnvelope
+from ..envelope import Envelope
+from ..envelope import unpack
+from .keys import Keyspace
 
 logger = logging.getLogger("flask_rf.broadcast")
 
@@ -35,20 +41,25 @@ class Listener:
     """Hears the topics of the channels subscribed to, for as long as the process lives.
 
     :param server: where to connect.
-    :param prefix: begins the topic of every channel.
+    :param deliver: given what arrives; all its calls come from one thread.
+    :param link_changed: told, by the same thread, before anything that arrives after.
     """
 
     def __init__(
-        self, server: RedisServer, prefix: str, deliver: Deliver, link_changed: LinkChanged
+        self, server: RedisServer, keys: Keyspace, deliver: Deliver, link_changed: LinkChanged
     ) -> None:
         self.up = False
         self._server = server
-        self._prefix = prefix.encode()
+        self._keys = keys
         self._deliver = deliver
         self._link_changed = link_changed
         self._confirmed: dict[bytes, threading.Event] = {}
         self._unused: dict[bytes, float] = {}
         self._connection: Any = None
+        self._probe = keys.topic(f"#probe-{secrets.token_hex(8)}").encode()
+        self._probed: float | None = None
+        self._probe_heard = 0.0
+        self._confirmed[self._probe] = threading.Event()
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._first_attempt = threading.Event()
@@ -58,7 +69,7 @@ class Listener:
 
     def subscribe(self, channel: str) -> None:
         """Hear a channel; returns once Redis has confirmed it, or the link is down."""
-        topic = self._prefix + channel.encode()
+        topic = self._keys.topic(channel).encode()
         with self._writing:
             self._unused.pop(topic, None)
             confirmed = self._confirmed.get(topic)
@@ -70,13 +81,35 @@ class Listener:
 
     def unsubscribe(self, channel: str) -> None:
         with self._writing:
-            self._unused[self._prefix + channel.encode()] = time.monotonic() + _LINGER
+            self._unused[self._keys.topic(channel).encode()] = time.monotonic() + _LINGER
+
+    def probe(self, publish: Callable[[bytes], None]) -> None:
+        """Find out whether what is published is heard; a deaf connection is replaced.
+
+        A server may answer and yet not be the one that others publish on: a former primary.
+
+        :param publish: to a topic, the way events are published. Where the last such word has
+            not been heard by the time of the next, the connection is deaf.
+        """
+        if self._probed is not None and self._probe_heard < self._probed:
+            logger.warning("Redis at %s answers, but passes nothing on", self._server.address)
+            self._cut()
+        self._probed = None
+        if self.up:
+            began = time.monotonic()
+            publish(self._probe)
+            self._probed = began
 
     def stop(self) -> None:
         self._stopped.set()
-        connection = self._connection
-        if connection is not None:
-            connection.disconnect()
+        self._cut()
+
+    def _cut(self) -> None:
+        """End the connection; its reader hears of it, and closes it."""
+        sock = getattr(self._connection, "_sock", None)
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         pause = 0.05
@@ -85,11 +118,12 @@ class Listener:
             try:
                 self._connect()
                 self._listen()
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisUnavailable, OSError) as error:
                 self._lost(error)
             self._first_attempt.set()
             pause = 0.05 if time.monotonic() - began > _DEAD_AFTER else min(pause * 2, _BACKOFF_CAP)
             self._stopped.wait(pause * random.uniform(0.5, 1.0))
+        self._lost(ConnectionError("stopped"))
 
     def _connect(self) -> None:
         connection: Any = self._server.client.connection_pool.make_connection()
@@ -99,8 +133,7 @@ class Listener:
             for event in self._confirmed.values():
                 event.clear()
             self._connection = connection
-            if self._confirmed:
-                connection.send_command("SUBSCRIBE", *self._confirmed)
+            connection.send_command("SUBSCRIBE", *self._confirmed)
             # A PING's answer comes after the confirmations: the link is whole.
             connection.send_command("PING", check_health=False)
 
@@ -125,7 +158,9 @@ class Listener:
         burst = []
         for reply in replies:
             kind = reply[0]
-            if kind == b"message":
+            if kind == b"message" and reply[1] == self._probe:
+                self._probe_heard = time.monotonic()
+            elif kind == b"message":
                 event = self._event(reply)
                 if event is not None:
                     burst.append(event)
@@ -140,7 +175,7 @@ class Listener:
 
     def _event(self, reply: list[Any]) -> tuple[str, Envelope] | None:
         try:
-            return reply[1][len(self._prefix) :].decode(), unpack(reply[2])
+            return self._keys.channel_of(reply[1].decode()), unpack(reply[2])
         except (BadEnvelope, UnicodeDecodeError) as error:
             logger.warning("ignored a message on %r: %s", reply[1], error)
             return None
@@ -153,6 +188,7 @@ class Listener:
 
     def _found(self) -> None:
         self.up = True
+        self._probed = None  # nobody would have heard it
         logger.info("listening to Redis at %s", self._server.address)
         self._first_attempt.set()
         self._link_changed(True)

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from ..errors import RedisUnavailable
-from .channel import tells_its_size
+from ...errors import RedisUnavailable
+from ..channel import tells_its_size
 
 logger = logging.getLogger("flask_rf.broadcast")
 

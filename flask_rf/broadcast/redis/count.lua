@@ -3,13 +3,13 @@
 -- KEYS 1  hash  one server's subscribers: channel -> number
 --      2  hash  all servers' together: channel -> number
 --      3  sorted set, where webhooks are sent: who has left of late, by when; see gone.lua
--- ARGV 1 what begins a topic, 2 header of an envelope
+-- ARGV 1 PUBLISH or SPUBLISH, 2 what begins a topic, 3 header of an envelope
 --      then for each channel: its name, the server's number, "1" where subscribers are told
 -- Returns the new totals, in the order of the channels, and for webhooks the channels that
 -- have their first subscriber.
 local now = redis.call("TIME")
 local totals, occupied = {}, {}
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local channel, number = ARGV[i], tonumber(ARGV[i + 1])
   local before = tonumber(redis.call("HGET", KEYS[1], channel) or 0)
   if number > 0 then
@@ -28,7 +28,7 @@ for i = 3, #ARGV, 3 do
   if total <= 0 then
     redis.call("HDEL", KEYS[2], channel)
   elseif ARGV[i + 2] == "1" then
-    redis.call("PUBLISH", ARGV[1] .. channel, ARGV[2]
+    redis.call(ARGV[1], ARGV[2] .. channel, ARGV[3]
       .. '{"event":"pusher_internal:subscription_count","channel":"' .. channel
       .. '","data":"{\\"subscription_count\\":' .. total .. '}"}')
   end

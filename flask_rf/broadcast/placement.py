@@ -1,0 +1,105 @@
+"""Where in a channel's history a new subscriber starts, and what it is sent to get there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from ..errors import RedisUnavailable
+from . import protocol
+from .broker import Broker
+from .history import Histories
+from .history import Position
+from .history import Recovered
+from .history import Since
+from .hub import Hub
+from .wire import text_frame
+
+logger = logging.getLogger("flask_rf.broadcast")
+
+
+@dataclass(frozen=True)
+class Start:
+    """
+    :param told: what goes with the word that it is subscribed.
+    :param frames: what follows at once: the events it has missed, or that it has missed some.
+    :param place: where it stands then; None if that is not known.
+    """
+
+    told: Mapping[str, Any] = field(default_factory=dict)
+    frames: bytes = b""
+    place: Position | None = None
+
+
+class Placement:
+    """Finds the start of subscribers.
+
+    :param max_replay: bytes that one may be sent to catch up; who has missed more is told so.
+    """
+
+    def __init__(self, broker: Broker, hub: Hub, histories: Histories, max_replay: int) -> None:
+        self._broker = broker
+        self._hub = hub
+        self._histories = histories
+        self._max_replay = max_replay
+
+    def start(self, channel: str, since: Since | None) -> Start:
+        """Where a socket starts whose events on ``channel`` are kept from now on.
+
+        :raises RedisUnavailable: it wants what it has missed, and nobody can tell now.
+        """
+        if self._histories.of(channel) is None:
+            return Start() if since is None else _lost(channel, {})
+        try:
+            found = self._find(channel, since)
+        except RedisUnavailable:
+            if since is not None:
+                raise
+            return Start()  # :meth:`settle` will place it
+        return self._from(channel, found, since)
+
+    def settle(self) -> None:
+        """Place those who came while the histories could not be read; they may lack something.
+
+        :raises RedisUnavailable: they still cannot.
+        """
+        for channel in self._hub.unplaced():
+            if not channel.startswith("#") and self._histories.of(channel) is not None:
+                (found,) = self._broker.recover([(channel, None)])
+                self._hub.move(channel, found.position)
+                self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+
+    def _find(self, channel: str, since: Since | None) -> Recovered:
+        wanted = since.position if since else None
+        heard = self._hub.place(channel)
+        if heard is not None and (since is None or wanted == heard):
+            return Recovered(heard, complete=True)
+        (found,) = self._broker.recover([(channel, wanted)])
+        if self._hub.begin(channel, found.position):
+            return found
+        # The others have heard more meanwhile, or a new epoch has begun that they do not know of.
+        (found,) = self._broker.recover([(channel, wanted)])
+        if not self._hub.begin(channel, found.position):
+            self._hub.move(channel, found.position)
+            self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+        return found
+
+    def _from(self, channel: str, found: Recovered, since: Since | None) -> Start:
+        place = found.position._asdict()
+        if since is None:
+            return Start(place, place=found.position)
+        if since.position is None:
+            return _lost(channel, place)
+        events = [e for e in found.events if not since.socket_id or e.skip != since.socket_id]
+        if not found.complete or sum(len(e.payload) for e in events) > self._max_replay:
+            return _lost(channel, place)
+        frames = b"".join(text_frame(envelope.payload) for envelope in events)
+        return Start({**since.position._asdict(), "recovered": True}, frames, found.position)
+
+
+def _lost(channel: str, place: Mapping[str, Any]) -> Start:
+    frame = text_frame(protocol.missed(channel, **place))
+    return Start({**place, "recovered": False}, frame, Position(**place) if place else None)

@@ -1,0 +1,5 @@
+"""Broadcasting between processes, through Redis."""
+
+from .broker import RedisBroker
+
+__all__ = ["RedisBroker"]

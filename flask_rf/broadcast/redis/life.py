@@ -1,0 +1,70 @@
+"""One server's signs of life, and the end of those that give none."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ...redis import failures
+from ...redis.script import Script
+from ...redis.sender import Commands
+from .keys import Keyspace
+
+logger = logging.getLogger("flask_rf.broadcast")
+
+HEARTBEAT = 5.0  # seconds between two signs of life
+DEAD_AFTER = 15  # seconds of silence after which a server's members are gone
+
+_HEARTBEAT = Script.from_file(Path(__file__).with_name("heartbeat.lua"))
+
+
+class Life:
+    """
+    :param bury: takes off what a dead server has left.
+    :param state_anew: called where Redis does not know this server any more.
+    :param probe: called with each sign of life.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        keys: Keyspace,
+        server_id: str,
+        bury: Callable[[str], None],
+        state_anew: Callable[[], None],
+        probe: Callable[[], None],
+    ) -> None:
+        self._commands = commands
+        self._keys = keys
+        self._id = server_id
+        self._bury = bury
+        self._state_anew = state_anew
+        self._probe = probe
+        self._introduced = False
+        self._stopped = threading.Event()
+        threading.Thread(target=self._live, name="rf-heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _live(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._show_life()
+                self._probe()
+            except failures() as error:
+                logger.debug("no heartbeat: %s", error)
+            self._stopped.wait(HEARTBEAT)
+
+    def _show_life(self) -> None:
+        unknown, dead = _HEARTBEAT.run(
+            self._commands.execute, [self._keys.servers()], [self._id, DEAD_AFTER]
+        )
+        if unknown and self._introduced:
+            self._state_anew()
+        self._introduced = True
+        for server_id in dead:
+            self._bury(server_id.decode())
+            self._commands.execute("ZREM", self._keys.servers(), server_id)

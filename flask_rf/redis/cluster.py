@@ -1,0 +1,110 @@
+"""Commands to a Redis Cluster, over redis-py's client and its pools of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from .client import failures
+from .client import RedisOptions
+from .client import RedisServer
+from .primary import Command
+from .primary import made_for
+from .primary import UNKNOWN
+
+
+def is_cluster(url: str) -> bool:
+    return url.startswith("redis+cluster:")
+
+
+class ClusterSender:
+    """Sends commands to the servers that hold their keys.
+
+    :param url: ``redis+cluster://…``.
+    :param options: of connections.
+    :param timeout: seconds a server may take to reply.
+    """
+
+    def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
+        times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._server = RedisServer(url, options, protocol=2, **times)
+
+    @property
+    def address(self) -> str:
+        """The URL without its credentials."""
+        return self._server.address
+
+    def prepare(self) -> None:
+        """Load the client library now, which takes longer than a command may."""
+        import redis.cluster  # noqa: F401
+
+    def execute(self, *command: Any) -> Any:
+        """Send one command and wait for its reply.
+
+        :raises redis.exceptions.RedisError: there was none in time, or it is an error.
+        """
+        return self._client().execute_command(*command)
+
+    def execute_each(self, commands: Sequence[Command]) -> list[Any]:
+        """Send scripts, each with its first key third, to their servers; then await the replies.
+
+        :return: replies, and an exception in the place of one that failed.
+        """
+        # redis-py's own pipelines of a Cluster refuse scripts by their digest.
+        client = self._client()
+        return [_outcome(reply) for reply in [_ask(client, command) for command in commands]]
+
+    def scan(self, pattern: str) -> list[bytes]:
+        """The keys that match, of every node."""
+        return list(self._client().scan_iter(match=pattern, count=1000))
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        self._server.close()
+
+    def _client(self) -> Any:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        client: Any = self._server.client
+        # Once, to follow a moved slot; not until a lost node comes back.
+        client.set_retry(Retry(NoBackoff(), 1))
+        return client
+
+
+def _ask(client: Any, command: Command) -> Callable[[], Any]:
+    """Send ``command`` now; the function returned waits for its reply."""
+    from redis.exceptions import AskError  # MOVED is one, too
+    from redis.exceptions import ClusterDownError
+    from redis.exceptions import TryAgainError
+
+    plain = command(UNKNOWN) if callable(command) else command
+    by_client = partial(client.execute_command, *plain)
+    try:
+        node = client.get_node_from_key(plain[3])
+        pool = client.get_redis_connection(node).connection_pool
+        connection = pool.get_connection()
+    except failures():
+        return by_client  # no server has seen it, and the client looks where its slot is now
+    with suppress(*failures()):  # a connection that broke says so when it is read
+        connection.send_command(*made_for(connection, command))
+
+    def reply() -> Any:
+        try:
+            return connection.read_response()
+        except (AskError, ClusterDownError, TryAgainError):
+            return by_client()  # declined, so not executed
+        finally:
+            pool.release(connection)
+
+    return reply
+
+
+def _outcome(reply: Callable[[], Any]) -> Any:
+    try:
+        return reply()
+    except failures() as error:
+        return error

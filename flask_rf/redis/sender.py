@@ -1,0 +1,152 @@
+"""Sends commands to a Redis, by the cheapest way there is from where the caller runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol
+
+from ..eventloop import in_greenlet
+from .client import failures
+from .client import RedisOptions
+from .client import RedisServer
+from .cluster import ClusterSender
+from .cluster import is_cluster
+from .lane import Lane
+from .primary import Command
+from .primary import made_for
+
+
+class Commands(Protocol):
+    """A way to a Redis."""
+
+    @property
+    def address(self) -> str:
+        """Its URL without credentials."""
+
+    def prepare(self) -> None:
+        """Load the client libraries now, which takes longer than a command may."""
+
+    def execute(self, *command: Any) -> Any:
+        """Send one command and wait for its reply.
+
+        :raises redis.exceptions.RedisError: there was none in time, or it is an error.
+        """
+
+    def execute_each(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands together and wait for their replies.
+
+        In a Cluster, where each goes to the server of its keys, all are scripts.
+
+        :return: replies, and an exception in the place of one that failed.
+        """
+
+    def scan(self, pattern: str) -> list[bytes]:
+        """The keys that match."""
+
+    def close(self) -> None:
+        """Close this process's connections."""
+
+
+def commands_to(url: str, options: RedisOptions, timeout: float) -> Commands:
+    """The way to the Redis that ``url`` names.
+
+    :param url: as :func:`~.client.redis_url` accepts it.
+    :param options: of connections.
+    :param timeout: seconds a command may wait for its reply.
+    """
+    way = ClusterSender if is_cluster(url) else Sender
+    return way(url, options, timeout)
+
+
+class Sender:
+    """Sends over a :class:`Lane` from greenlets, over redis-py's pool from threads."""
+
+    def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
+        # Greenlets give up waiting by themselves, while dialling goes on for those to come.
+        # RESP2, for replies to be of the same types whatever redis-py's default is.
+        self._dialled = RedisServer(url, options, protocol=2)
+        times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._pooled = RedisServer(url, options, protocol=2, **times)
+        self._timeout = timeout
+        self._lanes: dict[Any, Lane] = {}
+
+    @property
+    def address(self) -> str:
+        return self._dialled.address
+
+    def prepare(self) -> None:
+        importlib.import_module("hiredis")
+        importlib.import_module("redis")
+
+    def execute(self, *command: Any) -> Any:
+        lane = self._lane()
+        if lane is not None:
+            return lane.execute(command)
+        # The client's own method records metrics and retries: half as much again, for nothing.
+        pool: Any = self._pooled.client.connection_pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)
+            return connection.read_response()
+        finally:
+            pool.release(connection)
+
+    def execute_each(self, commands: Sequence[Command]) -> list[Any]:
+        lane = self._lane()
+        if lane is not None:
+            return lane.execute_each(commands)
+        pool: Any = self._pooled.client.connection_pool
+        try:
+            connection = pool.get_connection()
+        except failures() as error:
+            return [error] * len(commands)
+        try:
+            return _over(connection, commands)
+        finally:
+            pool.release(connection)
+
+    def scan(self, pattern: str) -> list[bytes]:
+        return list(self._pooled.client.scan_iter(match=pattern, count=1000))
+
+    def close(self) -> None:
+        for lane in self._lanes.values():
+            lane.close()
+        self._lanes.clear()
+        self._pooled.close()
+        self._dialled.close()
+
+    def _lane(self) -> Lane | None:
+        gevent = sys.modules.get("gevent")
+        if gevent is None:
+            return None
+        hub = gevent.getcurrent().parent
+        lane = self._lanes.get(hub)
+        if lane is not None and lane.pid == os.getpid():
+            return lane
+        if not in_greenlet():
+            return None
+        if lane is not None:
+            lane.abandon()
+        lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
+        return lane
+
+
+def _over(connection: Any, commands: Sequence[Command]) -> list[Any]:
+    from redis.exceptions import ResponseError
+
+    replies: list[Any] = []
+    try:
+        packed = [connection.pack_command(*made_for(connection, one)) for one in commands]
+        connection.send_packed_command([part for parts in packed for part in parts])
+        for _ in commands:
+            try:
+                replies.append(connection.read_response())
+            except ResponseError as error:
+                replies.append(error)
+    except failures() as error:
+        replies += [error] * (len(commands) - len(replies))
+    return replies

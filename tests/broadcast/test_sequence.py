@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.history import Position
+from flask_rf.broadcast.history import Recovered
+from flask_rf.broadcast.hub import Hub
+from flask_rf.broadcast.sequence import Sequencer
+from flask_rf.errors import RedisUnavailable
+
+
+class Book:
+    """A history, as Redis has it, and one socket that listens to it."""
+
+    socket_id = "1.1"
+
+    def __init__(self, channel: str = "chat", heard: int = 0) -> None:
+        self.epoch = "e"
+        self.pages: list[Envelope] = []
+        self.lost = self.away = False
+        self.asked = 0
+        self.heard: list[str] = []
+        self.hub = Hub()
+        self.hub.add(channel, self)
+        self.hub.begin(channel, Position("e", heard))
+        self.sequencer = Sequencer(self.hub, self.recover)
+
+    def write(self, count: int) -> list[Envelope]:
+        """More events, as they are published."""
+        first = len(self.pages) + 1
+        pages = [page(n, self.epoch) for n in range(first, first + count)]
+        self.pages += pages
+        return pages
+
+    def recover(self, wanted: Sequence[tuple[str, Position]]) -> list[Recovered]:
+        self.asked += 1
+        if self.away:
+            raise RedisUnavailable("reading", "it is away")
+        stands = Position(self.epoch, len(self.pages))
+        return [
+            Recovered(stands)
+            if self.lost or position.epoch != self.epoch
+            else Recovered(stands, True, self.pages[position.offset :])
+            for _, position in wanted
+        ]
+
+    def push(self, frames: bytes) -> None:
+        while frames:
+            size = frames[1]
+            self.heard.append(frames[2 : 2 + size].decode())
+            frames = frames[2 + size :]
+
+    def arrive(self, *envelopes: Envelope) -> list[str]:
+        """What the socket has heard once they have come."""
+        self.sequencer.deliver([("chat", envelope) for envelope in envelopes])
+        return self.heard
+
+
+def page(offset: int, epoch: str = "e") -> Envelope:
+    return Envelope(f"{epoch}{offset}".encode(), 0.0, epoch=epoch, offset=offset)
+
+
+def missed(heard: list[str]) -> list[str]:
+    return [text for text in heard if "rf:missed" in text]
+
+
+def test_events_in_sequence_are_passed_on_without_a_question() -> None:
+    book = Book()
+    assert book.arrive(*book.write(3)) == ["e1", "e2", "e3"]
+    assert book.asked == 0
+
+
+def test_events_without_a_place_pass_by() -> None:
+    book = Book()
+    (one,) = book.write(1)
+    assert book.arrive(Envelope(b"hi", 0.0), one, Envelope(b"ho", 0.0)) == ["hi", "e1", "ho"]
+
+
+def test_a_channel_nobody_stands_on_is_passed_on_as_it_is() -> None:
+    book = Book(channel="news")
+    book.hub.add("chat", book)
+    assert book.arrive(page(7), page(9)) == ["e7", "e9"]
+
+
+def test_what_was_heard_is_not_passed_on_again() -> None:
+    book = Book()
+    pages = book.write(3)
+    book.arrive(*pages)
+    assert book.arrive(*pages, *book.write(1)) == ["e1", "e2", "e3", "e4"]
+
+
+def test_what_got_lost_on_the_way_is_fetched() -> None:
+    book = Book()
+    first, _, third, fourth = book.write(4)
+    assert book.arrive(first, third, fourth) == ["e1", "e2", "e3", "e4"]
+    assert book.asked == 1
+
+
+def test_what_is_gone_for_good_is_said() -> None:
+    book = Book()
+    book.lost = True
+    first, _, third = book.write(3)
+    heard = book.arrive(first, third)
+    assert heard[0] == "e1"
+    assert json.loads(heard[1]) == {
+        "event": "rf:missed",
+        "channel": "chat",
+        "data": "{}",
+        "epoch": "e",
+        "offset": 3,
+    }
+    assert book.arrive(*book.write(1))[2:] == ["e4"]
+
+
+def test_a_new_epoch_is_a_loss() -> None:
+    book = Book()
+    book.arrive(*book.write(2))
+    book.epoch, book.pages = "f", []
+    heard = book.arrive(*book.write(1))
+    assert heard[:2] == ["e1", "e2"]
+    assert json.loads(heard[2])["epoch"] == "f"
+    assert book.arrive(*book.write(1))[3:] == ["f2"]
+
+
+def test_a_gap_that_cannot_be_filled_now_is_filled_later() -> None:
+    book = Book()
+    first, _, third, fourth = book.write(4)
+    book.away = True
+    assert book.arrive(first, third) == ["e1"]
+    book.away = False
+    assert book.arrive(fourth) == ["e1", "e2", "e3", "e4"]
+
+
+def test_catching_up_fetches_what_was_sent_while_nothing_was_heard() -> None:
+    book = Book()
+    book.arrive(*book.write(1))
+    pages = book.write(2)
+    book.sequencer.catch_up()
+    assert book.arrive(*pages) == ["e1", "e2", "e3"]
+
+
+def test_catching_up_asks_for_many_channels_at_once() -> None:
+    book = Book()
+    for n in range(250):
+        book.hub.add(f"chat-{n}", book)
+        book.hub.begin(f"chat-{n}", Position("e", 0))
+    book.sequencer.catch_up()
+    assert book.asked == 3
+    assert book.heard == []
+
+
+def test_who_cannot_catch_up_says_so() -> None:
+    book = Book()
+    book.away = True
+    with pytest.raises(RedisUnavailable):
+        book.sequencer.catch_up()
+    assert missed(book.heard) == []

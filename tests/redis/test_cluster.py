@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
+
+from flask_rf.redis import RedisOptions
+from flask_rf.redis.cluster import ClusterSender
+from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+COUNT = "return redis.call('INCR', KEYS[1])"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterProcesses]:
+    processes = RedisClusterProcesses(tmp_path_factory.mktemp("cluster"))
+    yield processes
+    processes.stop()
+
+
+@pytest.fixture
+def sender(cluster: RedisClusterProcesses) -> ClusterSender:
+    for node in cluster.nodes:
+        node.client.flushall()
+    return ClusterSender(cluster.url, RedisOptions(), 2.0)
+
+
+def counts(*keys: str) -> list[tuple[Any, ...]]:
+    return [("EVAL", COUNT, 1, key) for key in keys]
+
+
+def keys_on_each(cluster: RedisClusterProcesses) -> dict[RedisProcess, str]:
+    """A key for each server."""
+    return {cluster.holder_of(f"key-{n}"): f"key-{n}" for n in range(100)}
+
+
+def test_commands_reach_the_servers_of_their_keys(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    keys = keys_on_each(cluster)
+
+    assert sender.execute_each(counts(*keys.values())) == [1, 1, 1]
+    assert sender.execute_each(counts(*keys.values())) == [2, 2, 2]
+    assert all(int(node.client.get(key)) == 2 for node, key in keys.items())
+
+
+def test_nobody_waits_for_another_servers_reply(cluster: RedisClusterProcesses) -> None:
+    sender = ClusterSender(cluster.url, RedisOptions(), 20.0)
+    (slow, first), (quick, second), *_ = keys_on_each(cluster).items()
+    (before,) = sender.execute_each(counts(second))
+    sender.execute_each(counts(first, second))
+    slow.pause()
+
+    replies: list[Any] = []
+    asking = Thread(target=lambda: replies.extend(sender.execute_each(counts(first, second))))
+    asking.start()
+    wait_until(lambda: int(quick.client.get(second)) == before + 2)
+    assert replies == []
+    slow.resume()
+    asking.join()
+
+    assert replies[1] == before + 2
+
+
+def test_a_moved_slot_is_followed(cluster: RedisClusterProcesses, sender: ClusterSender) -> None:
+    node, key = next(iter(keys_on_each(cluster).items()))
+    other = next(other for other in cluster.nodes if other is not node)
+    sender.execute_each(counts(key))
+    client: Any = sender._client()
+    nodes = {n.port: n for n in client.get_primaries()}
+    slot = client.keyslot(key)
+    client.nodes_manager.slots_cache[slot] = [nodes[other.port]]  # what a move leaves behind
+
+    assert sender.execute_each(counts(key)) == [2]
+
+
+def test_an_error_stands_in_its_place(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    one, other, *_ = keys_on_each(cluster).values()
+
+    first, second = sender.execute_each([*counts(one), ("EVAL", "return nonsense(", 1, other)])
+
+    assert first == 1
+    assert isinstance(second, ResponseError)
+
+
+def test_a_silent_server_holds_up_only_its_own(tmp_path: Path) -> None:
+    cluster = RedisClusterProcesses(tmp_path)
+    try:
+        sender = ClusterSender(cluster.url, RedisOptions(), 0.2)
+        (node, key), (_, other), *_ = keys_on_each(cluster).items()
+        sender.execute_each(counts(key, other))
+        node.pause()
+
+        began = time.monotonic()
+        silent, spoken = sender.execute_each(counts(key, other))
+        waited = time.monotonic() - began
+        node.resume()
+
+        assert isinstance(silent, RedisError)
+        assert spoken == 2
+        assert waited < 2
+    finally:
+        cluster.stop()
