@@ -20,11 +20,28 @@ from .history import Position
 from .history import Recovered
 from .session import Member
 
-#: Takes what arrived in one go, in order, as pairs of channel and event.
-Deliver = Callable[[Sequence[tuple[str, Envelope]]], None]
 
-#: Told True when other processes are heard again, False when they are not.
-LinkChanged = Callable[[bool], None]
+class Ear(Protocol):
+    """What a process does with what it hears."""
+
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        """Take what arrived in one go, in order, as pairs of channel and event."""
+
+    def catch_up(self, concerns: Callable[[str], bool]) -> None:
+        """Something may have been published on these channels and not been heard.
+
+        Told before anything that arrives afterwards, by the thread that delivers it.
+
+        :param concerns: whether it is so of a channel.
+        :raises RedisUnavailable: it cannot be found out now; the link counts as down then.
+        """
+
+    def link_changed(self, up: bool) -> None:
+        """Other processes are heard again, or not heard any more."""
+
+    def state_anew(self) -> None:
+        """The back end does not know any more what it was told."""
+
 
 #: Given a channel and the id of a user on it, or "".
 About = Callable[[str, str], None]
@@ -79,18 +96,8 @@ class Broker(Protocol):
     def up(self) -> bool:
         """Whether the other processes are heard."""
 
-    def start(
-        self,
-        deliver: Deliver,
-        link_changed: LinkChanged,
-        state_anew: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Begin to listen. Called once in each process, after fork, before any socket.
-
-        :param deliver: given what arrives, always by the same thread.
-        :param link_changed: told by that thread, before anything that arrives afterwards.
-        :param state_anew: called where the back end does not know what it was told.
-        """
+    def start(self, ear: Ear) -> None:
+        """Begin to listen. Called once in each process, after fork, before any socket."""
 
     def stop(self) -> None:
         """Stop listening and close connections."""

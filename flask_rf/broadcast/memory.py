@@ -14,9 +14,8 @@ from typing import Any
 from . import protocol
 from .broker import CACHE_TTL
 from .broker import ChannelFull
-from .broker import Deliver
+from .broker import Ear
 from .broker import GONE_AFTER
-from .broker import LinkChanged
 from .broker import NOBODY
 from .broker import Size
 from .broker import Told
@@ -49,16 +48,11 @@ class MemoryBroker:
         self._counts: dict[str, int] = {}
         self._last: dict[str, tuple[float, bytes]] = {}
         self._histories = MemoryHistories()
-        self._deliver: Deliver | None = None
+        self._ear: Ear | None = None
         self._stopped = False
 
-    def start(
-        self,
-        deliver: Deliver,
-        link_changed: LinkChanged,
-        state_anew: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._deliver = deliver
+    def start(self, ear: Ear) -> None:
+        self._ear = ear
         threading.Thread(target=self._run, name="rf-broker", daemon=True).start()
 
     def stop(self) -> None:
@@ -70,7 +64,7 @@ class MemoryBroker:
         return True
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
-        if self._deliver is None:
+        if self._ear is None:
             return  # no socket has ever been opened here: nobody could hear it
         with self._wake:
             self._queue.extend(events)
@@ -181,7 +175,7 @@ class MemoryBroker:
         self.publish([(channel, Envelope(payload, time.time(), skip))])
 
     def _run(self) -> None:
-        assert self._deliver is not None
+        assert self._ear is not None
         while True:
             with self._wake:
                 while not self._queue and not self._stopped:
@@ -190,4 +184,4 @@ class MemoryBroker:
                 self._queue.clear()
             if not burst:
                 return
-            self._deliver(burst)
+            self._ear.deliver(burst)

@@ -37,12 +37,13 @@ class Sequencer:
             burst = [event for arrived in burst for event in self._next(*arrived)]
         self._hub.deliver(burst)
 
-    def catch_up(self) -> None:
+    def catch_up(self, concerns: Callable[[str], bool]) -> None:
         """Pass on what was published while nothing was heard.
 
+        :param concerns: whether it is so of a channel.
         :raises RedisUnavailable: it cannot be read now.
         """
-        places = self._hub.places()
+        places = [(channel, place) for channel, place in self._hub.places() if concerns(channel)]
         for first in range(0, len(places), _AT_ONCE):
             wanted = places[first : first + _AT_ONCE]
             for (channel, _), found in zip(wanted, self._recover(wanted), strict=True):

@@ -11,6 +11,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Sequence
 
 from ..errors import RedisUnavailable
@@ -190,7 +191,7 @@ class Server:
         with self._starting:
             if not self.started:
                 self.started = True
-                self.broker.start(self._deliver, self._link_changed, self._state_anew)
+                self.broker.start(self)
                 self.broker.subscribe(CONTROL)
                 self.webhooks.start(self.broker)
                 threading.Thread(target=self._sweep, name="rf-sweep", daemon=True).start()
@@ -219,7 +220,7 @@ class Server:
         else:
             self.webhooks.client_event(whisper.message, connection.socket_id)
 
-    def _deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         self._sequencer.deliver([event for event in burst if not self._withhold(*event)])
 
     def _withhold(self, channel: str, envelope: Envelope) -> bool:
@@ -239,23 +240,26 @@ class Server:
             if user is not None and user.user_id == order.get("terminate"):
                 self.close(connection, Code.UNAUTHORISED, "the app ended this user's connections")
 
-    def _link_changed(self, up: bool) -> None:
+    def catch_up(self, concerns: Callable[[str], bool]) -> None:
+        self._sequencer.catch_up(concerns)
+
+    def link_changed(self, up: bool) -> None:
         self._announce.link(up)
         if up:
-            self._sequencer.catch_up()  # before what arrives from now on
+            # Not in the listener's thread: it has events to pass on meanwhile.
             threading.Thread(target=self._restore, name="rf-restore", daemon=True).start()
         else:
             self._interrupted = True
             self._tell_all(up)
 
     def _restore(self) -> None:
-        self._state_anew()
+        self.state_anew()
         self._residence.join_deferred()
         if self._interrupted:
             self._interrupted = False
             self._tell_all(True)
 
-    def _state_anew(self) -> None:
+    def state_anew(self) -> None:
         self._residence.enter_all_again()
 
     def _tell_all(self, up: bool) -> None:

@@ -14,23 +14,20 @@ from flask_rf import BroadcastError
 from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
-from flask_rf.broadcast.envelope import Envelope
 from flask_rf.broadcast.redis import RedisBroker
-from tests.parts.processes import wait_until
+from tests.broadcast.ears import Ear
 from tests.parts.redis import RedisProcess
 
 
-class Published(list[tuple[str, Envelope]]):
+class Published(Ear):
     """Everything a broadcast sends, taken off its broker."""
 
     def __init__(self, broadcast: Broadcast) -> None:
-        broker = broadcast.compiled.server.broker
-        broker.start(self.extend, lambda up: None)
-        broker.subscribe("chat"), broker.subscribe("news")
+        super().__init__(broadcast.compiled.server.broker)
+        self.broker.subscribe("chat"), self.broker.subscribe("news")
 
     def messages(self, count: int) -> list[dict[str, Any]]:
-        wait_until(lambda: len(self) >= count, what=f"{count} events")
-        return [json.loads(envelope.payload) for _, envelope in self]
+        return [json.loads(envelope.payload) for _, envelope in self.wait_for(count)]
 
 
 @pytest.fixture
@@ -69,7 +66,7 @@ def test_to_others_leaves_out_the_socket_that_asked(app: Flask, broadcast: Broad
     broadcast.to("chat").to_others().send("b")
     broadcast.to("chat").except_("3.4").send("c")
     published.messages(3)
-    assert [envelope.skip for _, envelope in published] == ["1.2", "", "3.4"]
+    assert [envelope.skip for _, envelope in published.events] == ["1.2", "", "3.4"]
 
 
 @pytest.mark.parametrize("channel", ["a b", "", "x" * 201, "#chat"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -23,31 +22,12 @@ from flask_rf.errors import RedisUnavailable
 from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
 from flask_rf.redis.sender import commands_to
+from tests.broadcast.ears import Ear
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 from tests.parts.sentinel import SentinelProcesses
 
 ANN, BOB = Member("ann", {"name": "Ann"}), Member("bob")
-
-
-class Ear:
-    """What one process hears of a broker."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.events: list[tuple[str, Envelope]] = []
-        self.links: list[bool] = []
-        broker.start(self.deliver, self.links.append)
-
-    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
-        self.events += burst
-
-    def names(self) -> list[str]:
-        return [json.loads(envelope.payload)["event"] for _, envelope in self.events]
-
-    def wait_for(self, count: int) -> list[tuple[str, Envelope]]:
-        wait_until(lambda: len(self.events) >= count, what=f"{count} events: {self.events}")
-        return self.events
 
 
 def event(text: str, skip: str = "") -> Envelope:
@@ -276,6 +256,29 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
 
 
+def test_after_an_outage_nobody_is_taken_for_dead_at_once(
+    start: Callable[[], Ear], redis_server: RedisProcess
+) -> None:
+    ear, other = start(), start()
+    ear.broker.subscribe("presence-a")
+    other.broker.join("presence-a", "1.1", ANN, 100)
+    servers = "{shop:1:1}:presence:servers"
+    wait_until(lambda: redis_server.client.zcard(servers) == 2)
+    long_ago = time.time() - 60
+    for server in redis_server.client.zrange(servers, 0, -1):
+        redis_server.client.zadd(servers, {server: long_ago})
+
+    late = start()  # its first sign of life is the first after the outage
+
+    wait_until(lambda: redis_server.client.zcard(servers) == 3)
+    assert (
+        min(score for _, score in redis_server.client.zrange(servers, 0, -1, withscores=True))
+        > long_ago
+    )
+    assert set(late.broker.users("presence-a")) == {"ann"}
+    assert "pusher_internal:member_removed" not in ear.names()
+
+
 def test_a_message_of_another_version_is_ignored(
     start: Callable[[], Ear], redis_server: RedisProcess
 ) -> None:
@@ -286,23 +289,21 @@ def test_a_message_of_another_version_is_ignored(
     assert len(ear.wait_for(1)) == 1
 
 
-def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
-    heard = threading.Event()
-    broker = over(redis_server.url)
-
-    def deliver(burst: Sequence[tuple[str, Envelope]]) -> None:
+class Clumsy(Ear):
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         if b"bad" in burst[0][1].payload:
             raise RuntimeError("a bug")
-        heard.set()
+        super().deliver(burst)
 
-    broker.start(deliver, lambda up: None)
-    broker.subscribe("chat")
-    broker.publish([("chat", event("bad"))])
-    wait_until(lambda: redis_server.client.ping())
+
+def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
+    ear = Clumsy(over(redis_server.url))
+    ear.broker.subscribe("chat")
+    ear.broker.publish([("chat", event("bad"))])
     time.sleep(0.1)
-    broker.publish([("chat", event("good"))])
-    assert heard.wait(5)
-    broker.stop()
+    ear.broker.publish([("chat", event("good"))])
+    ear.wait_for(1)
+    ear.broker.stop()
 
 
 def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
@@ -344,7 +345,8 @@ def test_a_silent_redis_counts_as_lost(
 def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
     redis_server: RedisProcess, own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(life, "HEARTBEAT", 0.5)
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 1.0)
     options = RedisOptions()
     former = RedisServer(own_redis.url, options, protocol=2)
     ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))

@@ -12,8 +12,7 @@ from flask import Flask
 from flask_rf import Broadcast
 from flask_rf import BroadcastError
 from flask_rf.broadcast import Event
-from flask_rf.broadcast.envelope import Envelope
-from tests.parts.processes import wait_until
+from tests.broadcast.ears import Ear
 from tests.parts.redis import RedisProcess
 
 
@@ -147,15 +146,12 @@ def test_attributes_that_are_no_json_are_refused(broadcast: Broadcast) -> None:
 
 def test_a_class_travels_over_redis_like_any_event(app: Flask, redis_server: RedisProcess) -> None:
     broadcast = Broadcast(app, redis_url=redis_server.url)
-    heard: list[tuple[str, Envelope]] = []
-    broker = broadcast.compiled.server.broker
-    broker.start(heard.extend, lambda up: None)
-    broker.subscribe("sales")
+    ear = Ear(broadcast.compiled.server.broker)
+    ear.broker.subscribe("sales")
     broadcast.send(OrderPaid(7))
-    wait_until(lambda: bool(heard), what="an event")
-    message = json.loads(heard[0][1].payload)
+    message = json.loads(ear.wait_for(1)[0][1].payload)
     assert (message["event"], json.loads(message["data"])) == ("OrderPaid", {"order_id": 7})
-    broker.stop()
+    ear.broker.stop()
 
 
 def test_an_event_may_be_lost_where_that_is_better_than_an_error(app: Flask) -> None:

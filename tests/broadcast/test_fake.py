@@ -12,8 +12,7 @@ from flask_rf import Broadcast
 from flask_rf import BroadcastError
 from flask_rf import signals
 from flask_rf.broadcast import Sent
-from flask_rf.broadcast.envelope import Envelope
-from tests.parts.processes import wait_until
+from tests.broadcast.ears import Ear
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -207,14 +206,13 @@ def test_fakes_may_end_in_any_order(broadcast: Broadcast) -> None:
 
 def test_events_are_sent_again_once_the_block_has_failed(app: Flask) -> None:
     broadcast = Broadcast(app)
-    heard: list[tuple[str, Envelope]] = []
-    broadcast.compiled.server.broker.start(heard.extend, lambda up: None)
+    ear = Ear(broadcast.compiled.server.broker)
     with pytest.raises(ZeroDivisionError), broadcast.fake():
         broadcast.to("chat").send("a")
         raise ZeroDivisionError
     broadcast.to("chat").send("b")
-    wait_until(lambda: bool(heard), what="an event")
-    assert [b'"b"' in envelope.payload for _, envelope in heard] == [True]
+    ear.wait_for(1)
+    assert [b'"b"' in envelope.payload for _, envelope in ear.events] == [True]
 
 
 def test_each_app_is_faked_by_itself() -> None:

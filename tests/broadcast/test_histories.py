@@ -24,7 +24,7 @@ from flask_rf.broadcast.redis.keys import Keyspace
 from flask_rf.errors import RedisUnavailable
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.sender import commands_to
-from tests.broadcast.test_brokers import Ear
+from tests.broadcast.ears import Ear
 from tests.broadcast.test_brokers import event
 from tests.broadcast.test_brokers import over
 from tests.parts.processes import wait_until

@@ -14,6 +14,7 @@ from flask_rf.broadcast.broker import Broker
 from flask_rf.broadcast.http_api import ENDPOINTS
 from flask_rf.broadcast.session import Member
 from flask_rf.hooks import exempt_endpoints
+from tests.broadcast.ears import Ear
 from tests.broadcast.signing import signed
 from tests.parts.processes import free_port
 from tests.parts.processes import wait_until
@@ -47,7 +48,7 @@ def broker(request: pytest.FixtureRequest, app: Flask) -> Broker:
         app.config["REDIS_URL"] = request.getfixturevalue("redis_server").url
     broadcast: Broadcast = request.getfixturevalue("broadcast")
     server = broadcast.compiled.server
-    server.broker.start(lambda burst: None, lambda up: None)
+    Ear(server.broker)
     request.addfinalizer(server.stop)
     return server.broker
 
@@ -76,13 +77,11 @@ def test_data_that_is_no_json_is_passed_on_too(call: Call, broadcast: Broadcast)
 def test_clients_receive_the_very_text_the_sdk_sent(
     app: Flask, call: Call, broadcast: Broadcast
 ) -> None:
-    heard: list[Any] = []
-    broadcast.compiled.server.broker.start(heard.extend, lambda up: None)
+    ear = Ear(broadcast.compiled.server.broker)
     sealed = '{"nonce":"n","ciphertext":"c"}'
     event = {"name": "e", "channel": "private-encrypted-a", "data": sealed}
     assert call("POST", "/events", event).status_code == 200
-    wait_until(lambda: heard)
-    message = json.loads(heard[0][1].payload)
+    message = json.loads(ear.wait_for(1)[0][1].payload)
     assert message == {"event": "e", "channel": "private-encrypted-a", "data": sealed}
 
 
@@ -304,11 +303,9 @@ def test_a_body_of_unknown_length_is_refused(app: Flask, broadcast: Broadcast) -
 
 def test_half_a_surrogate_pair_harms_nobody(call: Call, broadcast: Broadcast) -> None:
     body = b'{"name":"e\\ud800","channel":"c","data":"x\\udfff"}'
-    heard: list[Any] = []
-    broadcast.compiled.server.broker.start(heard.extend, lambda up: None)
+    ear = Ear(broadcast.compiled.server.broker)
     assert call("POST", "/events", body).status_code == 200
-    wait_until(lambda: heard)
-    assert json.loads(heard[0][1].payload.decode())["data"] == "x?"
+    assert json.loads(ear.wait_for(1)[0][1].payload.decode())["data"] == "x?"
 
 
 def test_without_redis_the_caller_is_told_to_try_again(app: Flask) -> None:
@@ -336,7 +333,7 @@ def test_two_workers_see_the_same(app: Flask, redis_server: RedisProcess) -> Non
         for each in apps
     ]
     for server in servers:
-        server.broker.start(lambda burst: None, lambda up: None)
+        Ear(server.broker)
         server.broker.count("chat", 1)
     request = signed("GET", "/apps/1/channels/chat", info="subscription_count")
     told = {"occupied": True, "subscription_count": 2}

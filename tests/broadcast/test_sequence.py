@@ -139,7 +139,7 @@ def test_catching_up_fetches_what_was_sent_while_nothing_was_heard() -> None:
     book = Book()
     book.arrive(*book.write(1))
     pages = book.write(2)
-    book.sequencer.catch_up()
+    book.sequencer.catch_up(lambda channel: True)
     assert book.arrive(*pages) == ["e1", "e2", "e3"]
 
 
@@ -148,8 +148,15 @@ def test_catching_up_asks_for_many_channels_at_once() -> None:
     for n in range(250):
         book.hub.add(f"chat-{n}", book)
         book.hub.begin(f"chat-{n}", Position("e", 0))
-    book.sequencer.catch_up()
+    book.sequencer.catch_up(lambda channel: True)
     assert book.asked == 3
+    assert book.heard == []
+
+
+def test_only_what_was_not_heard_is_caught_up() -> None:
+    book = Book()
+    book.write(1)
+    book.sequencer.catch_up(lambda channel: channel != "chat")
     assert book.heard == []
 
 
@@ -157,5 +164,5 @@ def test_who_cannot_catch_up_says_so() -> None:
     book = Book()
     book.away = True
     with pytest.raises(RedisUnavailable):
-        book.sequencer.catch_up()
+        book.sequencer.catch_up(lambda channel: True)
     assert missed(book.heard) == []

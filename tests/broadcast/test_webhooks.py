@@ -26,6 +26,7 @@ from flask_rf.redis import RedisServer
 from flask_rf.redis.sender import commands_to
 from flask_rf.signals import event_dropped
 from tests.broadcast.client import Socket
+from tests.broadcast.ears import Ear
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
@@ -43,14 +44,13 @@ def listener() -> Iterator[WebhookListener]:
     listener.stop()
 
 
-class Witness:
+class Witness(Ear):
     """A broker as one process has it, and what webhooks would tell."""
 
     def __init__(self, make: Callable[[Any], Broker]) -> None:
         self.arrived: list[tuple[str, str]] = []
         self.gone: list[tuple[str, str]] = []
-        self.broker = make(lambda *who: self.arrived.append(who))
-        self.broker.start(lambda burst: None, lambda up: None)
+        super().__init__(make(lambda *who: self.arrived.append(who)))
 
     def look(self) -> list[tuple[str, str]]:
         self.gone += self.broker.departed()

@@ -19,8 +19,7 @@ from ...redis import RedisServer
 from ...redis import unavailable
 from ...redis.sender import Commands
 from ..broker import CACHE_TTL
-from ..broker import Deliver
-from ..broker import LinkChanged
+from ..broker import Ear
 from ..broker import NOBODY
 from ..broker import Size
 from ..broker import Told
@@ -34,6 +33,7 @@ from .histories import RedisHistories
 from .keys import Keyspace
 from .life import Life
 from .listener import Listener
+from .listener import Source
 from .presence import Presence
 from .tally import Tally
 
@@ -73,24 +73,21 @@ class RedisBroker:
     def up(self) -> bool:
         return self._listener is not None and self._listener.up
 
-    def start(
-        self,
-        deliver: Deliver,
-        link_changed: LinkChanged,
-        state_anew: Callable[[], None] = lambda: None,
-    ) -> None:
-        def state_all_anew() -> None:
+    def start(self, ear: Ear) -> None:
+        def state_anew() -> None:
             tally.write_again()
             if self.up:
-                state_anew()
+                ear.state_anew()
 
         self._tally = tally = Tally(self._write_counts, self._count_events)
-        self._listener = listener = Listener(self._listening, self._keys, deliver, link_changed)
+        self._listener = listener = Listener(Source.of(self._listening), self._keys, ear)
+        # The first socket is to be told the truth about the link, not an early "down".
+        listener.wait()
 
         def probe() -> None:
             listener.probe(lambda topic: self._commands.execute(_PUBLISH, topic, b""))
 
-        self._life = Life(self._commands, self._keys, self._id, self._bury, state_all_anew, probe)
+        self._life = Life(self._commands, self._keys, self._id, self._bury, state_anew, probe)
 
     def stop(self) -> None:
         for part in (self._life, self._listener, self._tally):

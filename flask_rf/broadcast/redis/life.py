@@ -59,12 +59,12 @@ class Life:
             self._stopped.wait(HEARTBEAT)
 
     def _show_life(self) -> None:
-        unknown, dead = _HEARTBEAT.run(
-            self._commands.execute, [self._keys.servers()], [self._id, DEAD_AFTER]
-        )
+        arguments = [self._id, DEAD_AFTER, 1.5 * HEARTBEAT]
+        execute, key = self._commands.execute, self._keys.servers()
+        unknown, dead = _HEARTBEAT.run(execute, [key], arguments)
         if unknown and self._introduced:
             self._state_anew()
         self._introduced = True
         for server_id in dead:
             self._bury(server_id.decode())
-            self._commands.execute("ZREM", self._keys.servers(), server_id)
+            execute("ZREM", key, server_id)

@@ -9,8 +9,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -18,8 +20,7 @@ from redis.exceptions import TimeoutError
 
 from ...errors import RedisUnavailable
 from ...redis import RedisServer
-from ..broker import Deliver
-from ..broker import LinkChanged
+from ..broker import Ear
 from ..envelope import BadEnvelope
 from ..envelope import Envelope
 from ..envelope import unpack
@@ -34,37 +35,65 @@ _BACKOFF_CAP = 1.0  # longest pause between two attempts: back within 3 s of Red
 _LINGER = 5.0  # seconds an unused subscription is kept, for reloads and reconnects
 _BURST = 512  # messages read before they are passed on
 
+_MESSAGES = (b"message", b"smessage")
+_SUBSCRIBED = (b"subscribe", b"ssubscribe")
+
 _CONFIRMATION = 3.0  # seconds a subscriber waits to be sure that it hears everything
+
+
+@dataclass(frozen=True)
+class Source:
+    """A server to listen to.
+
+    :param address: for people.
+    :param dial: makes a connection, not connected yet.
+    :param sharded: it is one of a Cluster's, each of which has its own topics.
+    """
+
+    address: str
+    dial: Callable[[], Any]
+    sharded: bool = False
+
+    @classmethod
+    def of(cls, server: RedisServer) -> Source:
+        return cls(server.address, lambda: server.client.connection_pool.make_connection())
 
 
 class Listener:
     """Hears the topics of the channels subscribed to, for as long as the process lives.
 
-    :param server: where to connect.
-    :param deliver: given what arrives; all its calls come from one thread.
-    :param link_changed: told, by the same thread, before anything that arrives after.
+    :param ear: all its calls come from one thread.
+    :param partition: one whose topics the source has.
+    :param channels: to subscribe to from the beginning.
     """
 
     def __init__(
-        self, server: RedisServer, keys: Keyspace, deliver: Deliver, link_changed: LinkChanged
+        self,
+        source: Source,
+        keys: Keyspace,
+        ear: Ear,
+        partition: int = 0,
+        channels: Iterable[str] = (),
     ) -> None:
         self.up = False
-        self._server = server
+        self._source = source
         self._keys = keys
-        self._deliver = deliver
-        self._link_changed = link_changed
-        self._confirmed: dict[bytes, threading.Event] = {}
+        self._ear = ear
+        self._verb = "S" if source.sharded else ""
         self._unused: dict[bytes, float] = {}
         self._connection: Any = None
-        self._probe = keys.topic(f"#probe-{secrets.token_hex(8)}").encode()
+        self._probe = f"{keys.topic_prefix(partition)}#probe-{secrets.token_hex(8)}".encode()
         self._probed: float | None = None
         self._probe_heard = 0.0
-        self._confirmed[self._probe] = threading.Event()
+        self._confirmed = {self._probe: threading.Event()}
+        self._confirmed.update({keys.topic(name).encode(): threading.Event() for name in channels})
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._first_attempt = threading.Event()
         threading.Thread(target=self._run, name="rf-listener", daemon=True).start()
-        # The first socket is to be told the truth about the link, not an early "down".
+
+    def wait(self) -> None:
+        """Wait until it is known whether the server can be heard, but not for long."""
         self._first_attempt.wait(_CONFIRMATION)
 
     def subscribe(self, channel: str) -> None:
@@ -75,7 +104,7 @@ class Listener:
             confirmed = self._confirmed.get(topic)
             if confirmed is None:
                 confirmed = self._confirmed[topic] = threading.Event()
-                self._send("SUBSCRIBE", topic)
+                self._send(f"{self._verb}SUBSCRIBE", topic)
         if self.up:
             confirmed.wait(_CONFIRMATION)
 
@@ -88,11 +117,12 @@ class Listener:
 
         A server may answer and yet not be the one that others publish on: a former primary.
 
-        :param publish: to a topic, the way events are published. Where the last such word has
-            not been heard by the time of the next, the connection is deaf.
+        :param publish: to a topic, the way events are published.
         """
         if self._probed is not None and self._probe_heard < self._probed:
-            logger.warning("Redis at %s answers, but passes nothing on", self._server.address)
+            if time.monotonic() - self._probed < _DEAD_AFTER:
+                return
+            logger.warning("Redis at %s answers, but passes nothing on", self._source.address)
             self._cut()
         self._probed = None
         if self.up:
@@ -126,14 +156,15 @@ class Listener:
         self._lost(ConnectionError("stopped"))
 
     def _connect(self) -> None:
-        connection: Any = self._server.client.connection_pool.make_connection()
+        connection = self._source.dial()
         connection.connect()
         with self._writing:
             self._drop_unused(everything=True)
             for event in self._confirmed.values():
                 event.clear()
             self._connection = connection
-            connection.send_command("SUBSCRIBE", *self._confirmed)
+            for topics in _by_tag(self._confirmed):
+                connection.send_command(f"{self._verb}SUBSCRIBE", *topics)
             # A PING's answer comes after the confirmations: the link is whole.
             connection.send_command("PING", check_health=False)
 
@@ -158,16 +189,18 @@ class Listener:
         burst = []
         for reply in replies:
             kind = reply[0]
-            if kind == b"message" and reply[1] == self._probe:
+            if kind in _MESSAGES and reply[1] == self._probe:
                 self._probe_heard = time.monotonic()
-            elif kind == b"message":
+            elif kind in _MESSAGES:
                 event = self._event(reply)
                 if event is not None:
                     burst.append(event)
-            elif kind == b"subscribe":
+            elif kind in _SUBSCRIBED:
                 confirmed = self._confirmed.get(reply[1])
                 if confirmed is not None:
                     confirmed.set()
+            elif kind == b"sunsubscribe" and reply[1] in self._confirmed:
+                raise ConnectionError("a shard has moved to another server")
             elif kind in (b"pong", b"PONG") and not self.up:
                 self._found()
         if burst:
@@ -182,16 +215,20 @@ class Listener:
 
     def _pass_on(self, burst: Sequence[tuple[str, Envelope]]) -> None:
         try:
-            self._deliver(burst)
+            self._ear.deliver(burst)
         except Exception:
             logger.exception("an event could not be delivered; listening goes on")
 
     def _found(self) -> None:
         self.up = True
         self._probed = None  # nobody would have heard it
-        logger.info("listening to Redis at %s", self._server.address)
+        logger.info("listening to Redis at %s", self._source.address)
         self._first_attempt.set()
-        self._link_changed(True)
+        self._ear.catch_up(self._hears)
+        self._ear.link_changed(True)
+
+    def _hears(self, channel: str) -> bool:
+        return self._keys.topic(channel).encode() in self._confirmed
 
     def _lost(self, error: Exception) -> None:
         with self._writing:
@@ -203,9 +240,9 @@ class Listener:
             self.up = False
             reason = str(error).partition("\n")[0]
             logger.warning(
-                "lost Redis at %s (%s); trying again until it is back", self._server.address, reason
+                "lost Redis at %s (%s); trying again until it is back", self._source.address, reason
             )
-            self._link_changed(False)
+            self._ear.link_changed(False)
 
     def _drop_unused(self, everything: bool = False) -> None:
         now = time.monotonic()
@@ -213,7 +250,7 @@ class Listener:
             if everything or deadline < now:
                 del self._unused[topic]
                 if self._confirmed.pop(topic, None) is not None:
-                    self._send("UNSUBSCRIBE", topic)
+                    self._send(f"{self._verb}UNSUBSCRIBE", topic)
 
     def _send(self, command: str, topic: bytes) -> None:
         """Needs the writing lock. Without a connection, reconnecting says it all again."""
@@ -233,3 +270,11 @@ def _read_burst(connection: Any) -> list[list[Any]]:
     while len(replies) < _BURST and connection.can_read(timeout=0):
         replies.append(connection.read_response(timeout=_TICK, disconnect_on_error=False))
     return [reply if isinstance(reply, list) else [reply] for reply in replies]
+
+
+def _by_tag(topics: Iterable[bytes]) -> Iterable[list[bytes]]:
+    """Topics that one command may name, whichever servers a Cluster has."""
+    groups: dict[bytes, list[bytes]] = {}
+    for topic in topics:
+        groups.setdefault(topic.partition(b"}")[0], []).append(topic)
+    return groups.values()
