@@ -21,7 +21,7 @@ _SETTINGS += (
     "GUNICORN_CMD_ARGS",
     "WEB_CONCURRENCY",
 )  # those of what runs the apps
-_PARTS = {"RF_REDIS_SERVER"}
+_PARTS = {"RF_REDIS_SERVER", "RF_POSTGRES_BIN", "RF_PROMETHEUS_BIN"}
 
 # No test is decided by how fast a busy machine is.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
