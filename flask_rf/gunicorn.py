@@ -114,10 +114,12 @@ def _merge_metrics() -> None:
 
 
 def _drain(worker: Any) -> None:
+    from .lifecycle import leave_worker
     from .lifecycle import stop_worker
 
     while worker.alive:
         time.sleep(0.1)
+    leave_worker()
     # Clients told to reconnect do so at once: not to this worker, which accepts on for a second.
     time.sleep(_ACCEPTS_ON)
     stop_worker(DRAIN_WINDOW)

@@ -44,5 +44,6 @@ socket_closed = _signals.signal("socket-closed")
 #: Health checks ran. ``statuses``: ``"pass"``, ``"warn"`` or ``"fail"`` by a check's name.
 health_checked = _signals.signal("health-checked")
 
-#: A disk of files was asked for something. ``disk``: its name, ``op``, ``outcome``, ``seconds``.
-storage_operated = _signals.signal("storage-operated")
+#: A disk was used. ``disk``, ``operation``: the method's name, ``outcome``: ``ok`` or that of the
+#: error, ``seconds``, ``bytes``: of content read or written.
+storage_operation = _signals.signal("storage-operation")

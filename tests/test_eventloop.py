@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import subprocess
 import sys
 import threading
@@ -63,7 +62,6 @@ def test_it_ends_with_those_it_calls_and_begins_anew() -> None:
 
 
 @pytest.mark.unpatched
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_has_a_heart_of_its_own() -> None:
     program = """
 import os, time, threading

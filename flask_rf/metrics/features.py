@@ -170,7 +170,9 @@ class StorageSeries:
             ("disk", "op", "outcome"),
         )
         self._seconds = Children(seconds)
-        signals.storage_operated.connect(self._operated, app)
+        signals.storage_operation.connect(self._operated, app)
 
-    def _operated(self, app: Flask, disk: str, op: str, outcome: str, seconds: float) -> None:
-        self._seconds.of(disk, op, outcome).observe(seconds)
+    def _operated(
+        self, app: Flask, disk: str, operation: str, outcome: str, seconds: float, **_: Any
+    ) -> None:
+        self._seconds.of(disk, operation, outcome).observe(seconds)

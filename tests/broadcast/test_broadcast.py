@@ -208,6 +208,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(
 
 
 def test_health_tells_deaf_from_without_redis(app: Flask, own_redis: RedisProcess) -> None:
+    """Rule 16 of health."""
     broadcast = Broadcast(app, redis_url=own_redis.url)
     compiled = broadcast.compiled
     assert not compiled.listens()

@@ -115,9 +115,10 @@ def test_health_checks_are_told_by_what_they_came_to(measured: Flask) -> None:
 
 
 def test_operations_on_files_are_timed_by_disk_and_outcome(measured: Flask, sample: Sample) -> None:
-    facts = {"disk": "local", "op": "put", "outcome": "ok"}
-    signals.storage_operated.send(measured, **facts, seconds=0.2)
-    assert sample("flask_rf_storage_op_seconds_count", **facts) == 1
+    facts = {"disk": "local", "operation": "put", "outcome": "ok", "seconds": 0.2, "bytes": 7}
+    signals.storage_operation.send(measured, **facts)
+    labels = {"disk": "local", "op": "put", "outcome": "ok"}
+    assert sample("flask_rf_storage_op_seconds_count", **labels) == 1
 
 
 def value(name: str, **labels: str) -> float | None:

@@ -86,7 +86,8 @@ def measured(app: Flask) -> Flask:
     for feature in ("ratelimit", "broadcast"):
         signals.redis_asked.send(app, feature=feature, seconds=0.001)
     signals.event_dropped.send(app, channel="", kind="slow_reader", reason="slow reader")
-    signals.storage_operated.send(app, disk="local", op="put", outcome="ok", seconds=0.1)
+    facts = {"disk": "local", "operation": "put", "outcome": "ok", "seconds": 0.1, "bytes": 7}
+    signals.storage_operation.send(app, **facts)
     return app
 
 
