@@ -262,6 +262,20 @@ def test_a_folder_of_its_own_lasts_as_long_as_gunicorn(
     wait_until(lambda: not any(folder.exists() for folder in made))
 
 
+def test_settings_of_ones_own_can_take_over_the_hooks(
+    start: Callable[..., Gunicorn], tmp_path: Path
+) -> None:
+    config = tmp_path / "settings.py"
+    config.write_text("from flask_rf.gunicorn import *\nworkers = 2\n")
+    server = start("-c", str(config))
+    former = max(wait_for_workers(server, tmp_path, 2))
+    post_all(server, ["/orders/it/5"] * 10)
+    os.kill(former, signal.SIGKILL)
+    wait_until(lambda: former not in workers_of(server), 60)
+    wait_for_workers(server, tmp_path, 2)
+    assert orders(server) == 10
+
+
 def test_what_a_former_run_left_in_the_users_folder_is_wiped(
     start: Callable[..., Gunicorn], tmp_path: Path
 ) -> None:
