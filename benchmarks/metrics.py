@@ -169,7 +169,7 @@ def _scrapes() -> dict[str, dict[str, float]]:
     seconds = 3 if QUICK else 15
     port = free_port()
     with tempfile.TemporaryDirectory() as name, _folder() as metrics:
-        env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "METRICS_PORT": str(port)}
+        env = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "METRICS_BIND": str(port)}
         server = Gunicorn("benchmarks.peers.measured:app", Path(name), **env)
         try:
             wait_until(lambda: accepts(port))

@@ -13,13 +13,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from . import metric_files
 from .errors import ConfigurationError
-from .kinds import whole
+from .kinds import listener
 
-_PORT, _HOST = "METRICS_PORT", "METRICS_HOST"
+_BIND = "METRICS_BIND"
 _EXPORTER = (sys.executable, "-m", "flask_rf.metrics.exporter")
 _FAREWELL = 5.0  # seconds for the exporter to end
 
@@ -51,14 +50,14 @@ class MasterMetrics:
             return
         if self.folder is not None and not self._is_own:
             metric_files.wipe(self.folder)
-        port = _port()
-        if port is not None:
-            self._require_port(port)
+        place = _place()
+        if place is not None:
+            self._require(*place)
 
     def ready(self) -> None:
         """Start the exporter, where there is to be one, or start it again."""
         ended = self._exporter is None or self._exporter.poll() is not None
-        if ended and _port() is not None:
+        if ended and _place() is not None:
             # In a session of its own, or Ctrl-C would reach it before the workers have drained.
             self._exporter = subprocess.Popen(_EXPORTER, start_new_session=True)
 
@@ -96,30 +95,30 @@ class MasterMetrics:
         if self.folder is not None and self._is_own:
             metric_files.remove(self.folder)
 
-    def _require_port(self, port: int) -> None:
+    def _require(self, host: str, port: int) -> None:
+        written = os.environ[_BIND]
         if self.folder is None:
             remedy = "that needs prometheus-client: pip install 'flask-rf[metrics]'"
-            raise ConfigurationError(_PORT, port, remedy, "environment")
-        host = os.environ.get(_HOST) or "127.0.0.1"
+            raise ConfigurationError(_BIND, written, remedy, "environment")
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             with socket.socket(found[0][0], socket.SOCK_STREAM) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(found[0][4])
         except OSError as error:
-            remedy = f"{host} cannot be listened on there ({error.strerror}); choose another"
-            raise ConfigurationError(_PORT, port, remedy, "environment") from None
+            remedy = f"nobody can listen there ({error.strerror}); choose another"
+            raise ConfigurationError(_BIND, written, remedy, "environment") from None
 
 
 def _is_replacing() -> bool:
     return "GUNICORN_PID" in os.environ
 
 
-def _port() -> int | None:
-    written: Any = os.environ.get(_PORT)
+def _place() -> tuple[str, int] | None:
+    written = os.environ.get(_BIND)
     if not written:
         return None
     try:
-        return whole(1, 65535)(written)
+        return listener(written)
     except ValueError as error:
-        raise ConfigurationError(_PORT, written, str(error), "environment") from None
+        raise ConfigurationError(_BIND, written, str(error), "environment") from None

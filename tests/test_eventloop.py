@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from flask_rf.eventloop import _Heart
 from flask_rf.eventloop import beat
 from flask_rf.eventloop import runs_greenlets
 from tests.parts.processes import wait_until
@@ -39,9 +40,10 @@ def test_it_is_told_again_and_again_how_late_it_is() -> None:
 def test_one_thread_calls_them_all() -> None:
     one, two = Pulse(), Pulse()
     beat(one.count)
+    before = hearts()
     beat(two.count)
     wait_until(lambda: one.late and two.late)
-    assert len(hearts()) == 1
+    assert hearts() == before
 
 
 def test_one_that_fails_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,11 +55,12 @@ def test_one_that_fails_harms_no_other(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_it_ends_with_those_it_calls_and_begins_anew() -> None:
+    heart = _Heart()
+    heart.tell(Pulse().count)
     gc.collect()
-    beat(Pulse().count)
-    wait_until(lambda: not hearts())
+    wait_until(lambda: heart._thread is None)
     pulse = Pulse()
-    beat(pulse.count)
+    heart.tell(pulse.count)
     wait_until(lambda: pulse.late)
 
 
@@ -65,6 +68,7 @@ def test_it_ends_with_those_it_calls_and_begins_anew() -> None:
 def test_a_fork_has_a_heart_of_its_own() -> None:
     program = """
 import os, time, threading
+from flask_rf.eventloop import _Heart
 from flask_rf.eventloop import beat
 class Pulse:
     beats = 0

@@ -21,9 +21,9 @@ from .options import MetricsOptions
 
 @click.command("metrics")
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve them on this port.")
-@click.option("--host", help="The port's address; METRICS_HOST by default.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The port's address.")
 @with_appcontext
-def metrics_command(port: int | None, host: str | None) -> None:
+def metrics_command(port: int | None, host: str) -> None:
     """Print the workers' metrics, or serve them to Prometheus on a port of their own."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
@@ -33,7 +33,7 @@ def metrics_command(port: int | None, host: str | None) -> None:
         if port is None:
             click.echo(expose().body, nl=False)
         else:
-            _serve(app, options, host or options.host, port)
+            _serve(app, options, host, port)
     except (RFError, Busy, OSError) as error:
         raise click.ClickException(str(error)) from None
 

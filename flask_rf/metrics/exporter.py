@@ -1,6 +1,6 @@
 """Metrics on a port of their own, off the workers: ``python -m flask_rf.metrics.exporter``.
 
-Run beside them by :mod:`flask_rf.gunicorn`, where ``METRICS_PORT`` is set, and by
+Run beside them by :mod:`flask_rf.gunicorn`, where ``METRICS_BIND`` is set, and by
 ``flask rf metrics``. It reads the workers' files, and the settings from the environment.
 """
 
@@ -93,7 +93,7 @@ def _listen_patiently(app: Flask, options: MetricsOptions) -> WSGIServer:
     """While gunicorn is replaced by another, the port is still the former's."""
     while True:
         try:
-            return listen(options.host, options.port or 0, app, options)
+            return listen(*(options.bind or ("127.0.0.1", 0)), app, options)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or "GUNICORN_PID" not in os.environ:
                 raise

@@ -37,8 +37,7 @@ class MetricsOptions(Options):
     token: str | None = setting(
         kinds.optional(kinds.text), secret=True, doc="Lets anybody scrape who sends it as bearer."
     )
-    port: int | None = setting(
-        kinds.optional(kinds.whole(1, 65535)),
-        doc="Port on which gunicorn serves metrics beside its workers; from the environment.",
+    bind: tuple[str, int] | None = setting(
+        kinds.optional(kinds.listener),
+        doc="Where gunicorn serves metrics beside its workers; from the environment.",
     )
-    host: str = setting(kinds.text, "127.0.0.1", doc="Address of that port.")

@@ -180,7 +180,7 @@ def test_sockets_and_events_are_counted_over_workers(start: Callable[..., Gunico
 
 def test_a_port_of_its_own_tells_of_all_workers(start: Callable[..., Gunicorn]) -> None:
     port = free_port()
-    server = start("--workers", "2", METRICS_PORT=str(port), METRICS_TOKEN="s3cret")
+    server = start("--workers", "2", METRICS_BIND=str(port), METRICS_TOKEN="s3cret")
     for _ in range(20):
         post(server, "/orders/it/5")
     wait_until(lambda: accepts(port))
@@ -195,7 +195,7 @@ def test_a_port_of_its_own_tells_of_all_workers(start: Callable[..., Gunicorn]) 
 
 def test_the_exporter_ends_with_a_killed_gunicorn(start: Callable[..., Gunicorn]) -> None:
     port = free_port()
-    server = start(METRICS_PORT=str(port))
+    server = start(METRICS_BIND=str(port))
     wait_until(lambda: accepts(port))
     server.process.kill()
     wait_until(lambda: not accepts(port))
@@ -203,7 +203,7 @@ def test_the_exporter_ends_with_a_killed_gunicorn(start: Callable[..., Gunicorn]
 
 def test_an_exporter_that_died_is_started_again(start: Callable[..., Gunicorn]) -> None:
     port = free_port()
-    server = start("--workers", "1", METRICS_PORT=str(port))
+    server = start("--workers", "1", METRICS_BIND=str(port))
     wait_until(lambda: accepts(port))
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     [exporter] = set(map(int, children.read_text().split())) - workers_of(server)
@@ -232,14 +232,14 @@ def boot(tmp_path: Path, **env: str) -> str:
 
 def test_a_port_that_is_taken_stops_the_boot(tmp_path: Path) -> None:
     with listening() as port:
-        said = boot(tmp_path, METRICS_PORT=str(port))
-    assert f"METRICS_PORT={port} (from the environment): 127.0.0.1 cannot be listened on" in said
+        said = boot(tmp_path, METRICS_BIND=str(port))
+    assert f"METRICS_BIND='{port}' (from the environment): nobody can listen there" in said
     assert "Traceback" not in said
 
 
 def test_a_port_that_is_none_stops_the_boot(tmp_path: Path) -> None:
-    said = boot(tmp_path, METRICS_PORT="http")
-    assert "METRICS_PORT='http' (from the environment): write a whole number" in said
+    said = boot(tmp_path, METRICS_BIND="http")
+    assert "METRICS_BIND='http' (from the environment): write a port, or an address" in said
     assert "Traceback" not in said
 
 
@@ -299,7 +299,7 @@ def test_gunicorn_replaced_by_another_goes_on_counting(
     env = {
         "REDIS_URL": redis_server.url,
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "m"),
-        "METRICS_PORT": str(metrics_port),
+        "METRICS_BIND": str(metrics_port),
     }
     old = Process(command, tmp_path / "gunicorn.log", env)
     try:
