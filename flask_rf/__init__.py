@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .compression import Compress as Compress
     from .cors import CORS as CORS
     from .cors import cross_origin as cross_origin
+    from .dashboard import Dashboard as Dashboard
     from .errors import BroadcastError as BroadcastError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import RFError as RFError
@@ -43,6 +44,7 @@ _HOMES = {
     "CORS": "cors",
     "Compress": "compression",
     "ConfigurationError": "errors",
+    "Dashboard": "dashboard",
     "DatabaseCheck": "health",
     "Event": "broadcast",
     "Health": "health",

@@ -13,6 +13,7 @@ from flask import Flask
 from .broadcast import Broadcast
 from .compression import Compress
 from .cors import CORS
+from .dashboard import Dashboard
 from .errors import SetupError
 from .health import Health
 from .logs import AccessLog
@@ -39,8 +40,8 @@ class RF:
     """Set up flask_rf's features on an app.
 
     Each argument takes a feature with options of your own, or None to leave it out. When not
-    mentioned, CORS and the access log wait for ``CORS_ORIGINS`` and ``RF_ACCESS_LOG``, and
-    metrics for prometheus-client to be installed::
+    mentioned, CORS, the access log and the dashboard wait for ``CORS_ORIGINS``,
+    ``RF_ACCESS_LOG`` and ``RF_DASHBOARD``, and metrics for prometheus-client to be installed::
 
         rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
 
@@ -57,6 +58,7 @@ class RF:
     limiter: Limiter
     health: Health
     broadcast: Broadcast
+    dashboard: Dashboard
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class RF:
         limiter: Limiter | None = _DEFAULT,
         health: Health | None = _DEFAULT,
         broadcast: Broadcast | None = _DEFAULT,
+        dashboard: Dashboard | None = _DEFAULT,
     ) -> None:
         self._features: dict[str, Recipe[Any]] = {}
         self._unmentioned: set[str] = set()
@@ -81,6 +84,7 @@ class RF:
         self._add("limiter", limiter, Limiter)
         self._add("health", health, Health)
         self._add("broadcast", broadcast, Broadcast)
+        self._add("dashboard", dashboard, Dashboard)
         if app is not None:
             self.init_app(app)
 

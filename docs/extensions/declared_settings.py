@@ -24,6 +24,7 @@ _TITLES = {
     "METRICS_": "Metrics",
     "RATE_LIMIT_": "Rate limiting",
     "REDIS_": "Redis",
+    "RF_DASHBOARD_": "Dashboard",
     "REQUEST_ID_": "Request ids",
     "RF_": "All features",
 }

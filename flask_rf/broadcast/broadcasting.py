@@ -22,8 +22,10 @@ from ..settings import resolve
 from . import protocol
 from .announce import Announce
 from .authorization import Authorizer
+from .authorization import Denied
 from .broker import Broker
 from .broker import Told
+from .channel import Channel
 from .channel import InvalidChannel
 from .channel import parse_channel
 from .encryption import seal
@@ -33,6 +35,7 @@ from .gate import Gate
 from .history import Histories
 from .memory import MemoryBroker
 from .options import BroadcastOptions
+from .overview import Overview
 from .server import Server
 from .signature import Signer
 from .webhooks import Webhooks
@@ -47,6 +50,7 @@ class Broadcasting:
     """One app's keys, rules and publisher; its live side is made in each process.
 
     :ivar request_id: gives the id of the current request, or "".
+    :ivar overview: for operators.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Broadcasting:
         self.authorizer = authorizer
         self._histories = histories
         self.signer = Signer(options.app_key, options.secrets_for(app))
+        self.overview = Overview(self)
+        self._guards: dict[str, Callable[[], bool]] = {}
         self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
         self.fakes = Fakes()
@@ -69,6 +75,25 @@ class Broadcasting:
         self._redis = resolve(app, RedisOptions)
         self._server: Server | None = None
         self._pid = 0
+
+    def guard(self, channel: str, admits: Callable[[], bool]) -> None:
+        """Let another feature decide, instead of the app's callbacks, who may join its channel.
+
+        :param admits: called in the request that asks for leave to join.
+        """
+        self._guards[channel] = admits
+
+    def decide(self, channel: Channel) -> Any:
+        """Whether whoever asks in the current request may join a channel; or the user's info.
+
+        :raises Denied: no.
+        """
+        admits = self._guards.get(channel.name)
+        if admits is None:
+            return self.authorizer.decide(self._app, channel)
+        if not admits():
+            raise Denied(f"the feature that owns {channel.name!r} said no")
+        return True
 
     def trust_origins(self, policy: OriginPolicy) -> None:
         """Let pages open sockets from the origins another policy allows, too."""

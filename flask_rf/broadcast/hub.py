@@ -151,6 +151,11 @@ class Hub:
     def size(self, channel: str) -> int:
         return len(self.socket_ids(channel))
 
+    def sizes(self) -> dict[str, int]:
+        """How many sockets are on each channel."""
+        with self._lock:
+            return {name: len(a.sinks) + len(a.waiting) for name, a in self._channels.items()}
+
     def place(self, channel: str) -> Position | None:
         """Up to where all of a channel's sockets have heard its history; None if it has none."""
         with self._lock:
