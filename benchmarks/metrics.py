@@ -108,6 +108,8 @@ def _in_a_greenlet() -> dict[str, float]:
 
 def _request_costs() -> dict[str, float]:
     """Of apps with everything else that RF sets up, too, where a request runs through it anyway."""
+    from flask_rf import Broadcast
+    from flask_rf import Dashboard
     from flask_rf import Limiter
     from flask_rf import Metrics
     from flask_rf import RF
@@ -120,6 +122,12 @@ def _request_costs() -> dict[str, float]:
         app.add_url_rule("/", "index", limiter.limit("50000000/minute")(lambda: {"id": 7}))
         return app
 
+    def watched() -> Flask:
+        app = _app()
+        Broadcast(app)
+        Dashboard(app, allow="10.0.0.0/8")
+        return app
+
     ours = _app()
     Metrics(ours)
     cases = {
@@ -128,6 +136,7 @@ def _request_costs() -> dict[str, float]:
         "prometheus-flask-exporter": caller(_exported()),
         "RF without metrics": caller(_with(RF, metrics=None)),
         "RF": caller(_with(RF)),
+        "the dashboard, unwatched": caller(watched()),
         "a limit": caller(limited(False)),
         "a limit, and ours": caller(limited(True)),
     }

@@ -21,8 +21,11 @@ pytestmark = [pytest.mark.node, pytest.mark.servers]
 SOURCE = Path(flask_rf.__file__).parent / "dashboard" / "static" / "figures.js"
 
 
-def evaluate(expression: str, *told: tuple[str, dict[str, Any]]) -> Any:
-    """What an expression of ``figures`` comes to, once that was told."""
+def evaluate(expression: str, *told: tuple[str, dict[str, Any]], at: str = "of(data)") -> Any:
+    """What an expression of ``figures`` comes to, once that was told.
+
+    :param at: the viewer's clock when ``data`` comes; the worker's second by default.
+    """
     node = shutil.which("node")
     if node is None:
         pytest.fail("no Node found: install it, or leave out -m 'not node'", pytrace=False)
@@ -31,7 +34,8 @@ def evaluate(expression: str, *told: tuple[str, dict[str, Any]]) -> Any:
         const {{ Figures, percentile }} = await import("data:text/javascript;base64,{module}");
         const bounds = {json.dumps(BOUNDS)};
         const figures = new Figures(bounds);
-        for (const [event, data] of {json.dumps(told)}) figures.receive(event, data);
+        const of = (data) => data.second ?? data.curves.at(-1).second;
+        for (const [event, data] of {json.dumps(told)}) figures.receive(event, data, {at});
         console.log(JSON.stringify({expression}));
     """
     command = [node, "--input-type=module", "--eval", program]
@@ -115,6 +119,24 @@ def test_a_worker_that_is_silent_counts_no_more() -> None:
     told = [now("a", 100, sockets=3), *(now("b", s, sockets=4) for s in range(100, 110))]
     assert evaluate("figures.workers.map((w) => w.worker)", *told) == ["b"]
     assert evaluate("figures.now.sockets", *told) == 4
+
+
+def test_machines_whose_clocks_differ_are_added_up_all_the_same() -> None:
+    told = []
+    for second in range(100, 104):
+        told += [now("a", second, requests(4)), now("b", second + 3600, requests(4))]
+    at = "data.worker === 'b' ? of(data) - 3600 + 0.3 : of(data)"
+    assert evaluate("figures.now.rate", *told, at=at) == 2
+    assert evaluate("figures.workers.length", *told, at=at) == 2
+
+
+def test_a_clock_that_is_set_back_costs_its_worker_the_past_and_nobody_else() -> None:
+    told = [now("a", second, requests(4)) for second in range(4000, 4010)]
+    told += [now("a", second, requests(4)) for second in range(400, 404)]
+    at = "of(data) < 1000 ? of(data) + 3610 : of(data)"
+    curves = evaluate("figures.curves.filter(Boolean).length", *told, at=at)
+    assert curves == 3
+    assert evaluate("figures.now.rate", *told, at=at) == 1
 
 
 def test_routes_are_told_by_how_often_and_how_long() -> None:

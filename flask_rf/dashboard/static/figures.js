@@ -1,13 +1,15 @@
 /**
- * What the workers tell, added up. Pure: no document, no clock but the workers' seconds.
+ * What the workers tell, added up. Pure: no document, no clock of its own.
  *
  * A worker's "now" holds one second: its curves, which are kept to be drawn, and its tables.
- * Its "history" holds the curves of the two minutes before.
+ * Its "history" holds the curves of the two minutes before. Each worker's seconds are moved to
+ * where the viewer's clock has them: machines differ, and a clock may be set.
  */
 
 export const HISTORY = 120; // seconds drawn
 const RECENT = 10; // seconds that figures and tables are of
 const GONE = 6; // seconds of silence after which a worker counts no more
+const JUMP = 2; // seconds more than which a worker's clock does not drift unnoticed
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const most = (values) => values.reduce((high, value) => Math.max(high, value), 0);
@@ -44,16 +46,23 @@ export class Figures {
     this.#bounds = bounds;
   }
 
-  /** Take what a worker tells. @param {"now" | "history"} event */
-  receive(event, told) {
-    const worker = this.#worker(told.worker);
+  /**
+   * Take what a worker tells.
+   *
+   * @param {"now" | "history"} event
+   * @param {number} at seconds of a clock of the viewer's that never jumps
+   */
+  receive(event, told, at) {
     const curves = event === "history" ? told.curves : [told];
-    for (const curve of curves) worker.curves.set(curve.second, curve);
+    if (!curves.length) return;
+    const worker = this.#worker(told.worker, at - curves.at(-1).second);
+    worker.heard = at;
+    for (const curve of curves) worker.curves.set(curve.second + worker.offset, curve);
     if (event === "now") {
       worker.now = told;
       worker.recent = [...worker.recent.filter((old) => old.second > told.second - RECENT), told];
-      this.#second = Math.max(this.#second, told.second);
-      this.#forget();
+      worker.second = told.second + worker.offset;
+      this.#forget(at);
     }
   }
 
@@ -177,15 +186,23 @@ export class Figures {
     return { status, checks: [...checks.values()] };
   }
 
-  #worker(name) {
-    const known = this.#workers.get(name) ?? { curves: new Map(), recent: [], now: null };
-    this.#workers.set(name, known);
+  /** @param {number} offset from the worker's clock to the viewer's, in seconds */
+  #worker(name, offset) {
+    let known = this.#workers.get(name);
+    if (!known || Math.abs(known.offset - offset) > JUMP) {
+      known = { curves: new Map(), recent: [], now: known?.now, second: 0, heard: 0 };
+      known.offset = Math.round(offset);
+      this.#workers.set(name, known);
+    }
     return known;
   }
 
-  #forget() {
-    for (const [name, { now, curves }] of this.#workers) {
-      if (now && now.second < this.#second - GONE) this.#workers.delete(name);
+  #forget(at) {
+    for (const [name, { heard }] of this.#workers) {
+      if (heard < at - GONE) this.#workers.delete(name);
+    }
+    this.#second = most([...this.#workers.values()].map(({ second }) => second));
+    for (const { curves } of this.#workers.values()) {
       for (const second of curves.keys()) {
         if (second < this.#second - HISTORY - 1) curves.delete(second);
       }

@@ -249,10 +249,11 @@ const say = (text, state) => {
 
 const rf = new RF({ key });
 rf.on("state", (state) => say(STATES[state], state));
+const take = (event) => (told) => figures.receive(event, told, performance.now() / 1000);
 rf.private(channel)
   .error(({ status }) => say(`Not allowed (${status}): load the page anew`, "failed"))
-  .listen("history", (told) => figures.receive("history", told))
-  .listen("now", (told) => figures.receive("now", told));
+  .listen("history", take("history"))
+  .listen("now", take("now"));
 say(STATES[rf.state], rf.state);
 
 let due = 0;
