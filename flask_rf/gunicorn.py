@@ -18,7 +18,7 @@ from typing import NoReturn
 from .errors import ConfigurationError
 from .gunicorn_metrics import MasterMetrics
 
-worker_class = "gevent"
+worker_class = "flask_rf.gunicorn_worker.Worker"
 worker_connections = 1000
 _shared = os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE")
 workers = int(os.environ.get("WEB_CONCURRENCY") or ((os.cpu_count() or 1) if _shared else 1))

@@ -28,6 +28,14 @@ PURE = [
     "broadcast.wire",
     "dashboard.keys",
     "dashboard.window",
+    "doctor.app",
+    "doctor.facts",
+    "doctor.findings",
+    "doctor.machine",
+    "doctor.redis",
+    "migration.imports",
+    "migration.library",
+    "migration.source",
 ]
 MAX_MODULE = 300  # lines
 MAX_FUNCTION = 50  # lines

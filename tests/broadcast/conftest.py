@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.broadcast.client import Socket
+from tests.parts.cluster import RedisClusterProcesses
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +13,18 @@ def _close_sockets() -> Iterator[None]:
     yield
     while Socket.opened:
         Socket.opened.pop().cut()
+
+
+@pytest.fixture(scope="session")
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterProcesses]:
+    processes = RedisClusterProcesses(tmp_path_factory.mktemp("cluster"))
+    yield processes
+    processes.stop()
+
+
+@pytest.fixture
+def redis_cluster(_cluster: RedisClusterProcesses) -> RedisClusterProcesses:
+    """The session's real Cluster, emptied. Tests that hurt theirs make their own."""
+    for node in _cluster.nodes:
+        node.client.flushall()
+    return _cluster

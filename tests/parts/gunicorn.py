@@ -14,13 +14,15 @@ from .processes import Process
 
 
 class Gunicorn:
-    """``app`` (``"module:app"``) served on a free port.
+    """``app`` (``"module:app"``) served on a free port, or the one given.
 
     :param env: extra environment; settings of flask_rf among them.
     """
 
-    def __init__(self, app: str, folder: Path, *options: str, **env: str) -> None:
-        self.port = free_port()
+    def __init__(
+        self, app: str, folder: Path, *options: str, port: int | None = None, **env: str
+    ) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
         command += ["--bind", f"127.0.0.1:{self.port}", *options, app]
