@@ -44,6 +44,12 @@ _first = multiprocessing.get_context("fork").Lock()
 _metrics = MasterMetrics()
 
 
+def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
+    """Choose where metrics are kept: of all hooks, this is before ``--preload`` loads the app."""
+    if old_value is None:
+        _metrics.choose_folder()
+
+
 def on_starting(server: Any) -> None:
     """Stop the boot over a port for metrics that cannot be served."""
     try:

@@ -26,9 +26,6 @@ _FAREWELL = 5.0  # seconds for the exporter to end
 class MasterMetrics:
     """The directory that workers keep their metrics in, and the exporter that reads it.
 
-    Made before the app is loaded: prometheus-client asks for the directory when it is imported,
-    which ``--preload`` does in the master.
-
     :ivar folder: None without prometheus-client.
     """
 
@@ -37,8 +34,17 @@ class MasterMetrics:
         self._is_own = False
         self._exporter: subprocess.Popen[bytes] | None = None
         self._dead: set[int] = set()
-        if importlib.util.find_spec("prometheus_client") is not None:
-            self._choose_folder()
+
+    def choose_folder(self) -> None:
+        """Put the directory where prometheus-client asks for it when it is imported."""
+        if importlib.util.find_spec("prometheus_client") is None:
+            return
+        named = os.environ.get(metric_files.DIRECTORY)
+        self._is_own = not named
+        self.folder = Path(named) if named else metric_files.make_directory()
+        os.environ[metric_files.DIRECTORY] = str(self.folder)
+        pid = os.getpid()
+        atexit.register(lambda: self._remove() if os.getpid() == pid else None)
 
     def starting(self) -> None:
         """Make ready, before the first worker.
@@ -82,14 +88,6 @@ class MasterMetrics:
             except subprocess.TimeoutExpired:
                 self._exporter.kill()
         self._remove()
-
-    def _choose_folder(self) -> None:
-        named = os.environ.get(metric_files.DIRECTORY)
-        self._is_own = not named
-        self.folder = Path(named) if named else metric_files.make_directory()
-        os.environ[metric_files.DIRECTORY] = str(self.folder)
-        pid = os.getpid()
-        atexit.register(lambda: self._remove() if os.getpid() == pid else None)
 
     def _remove(self) -> None:
         if self.folder is not None and self._is_own:
