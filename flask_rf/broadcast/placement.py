@@ -16,6 +16,7 @@ from .history import Position
 from .history import Recovered
 from .history import Since
 from .hub import Hub
+from .hub import Sink
 from .wire import text_frame
 
 logger = logging.getLogger("flask_rf.broadcast")
@@ -45,9 +46,10 @@ class Placement:
         self._hub = hub
         self._histories = histories
         self._max_replay = max_replay
+        self._unsure: list[tuple[Sink, str]] = []
 
-    def start(self, channel: str, since: Since | None) -> Start:
-        """Where a socket starts whose events on ``channel`` are kept from now on.
+    def start(self, sink: Sink, channel: str, since: Since | None) -> Start:
+        """Where a socket starts for which the hub keeps the events of ``channel`` from now on.
 
         :raises RedisUnavailable: it wants what it has missed, and nobody can tell now.
         """
@@ -58,19 +60,21 @@ class Placement:
         except RedisUnavailable:
             if since is not None:
                 raise
-            return Start()  # :meth:`settle` will place it
+            self._unsure.append((sink, channel))
+            return Start()
         return self._from(channel, found, since)
 
     def settle(self) -> None:
-        """Place those who came while the histories could not be read; they may lack something.
+        """Tell those who came while no history could be read that they may lack something.
 
         :raises RedisUnavailable: they still cannot.
         """
-        for channel in self._hub.unplaced():
-            if not channel.startswith("#") and self._histories.of(channel) is not None:
-                (found,) = self._broker.recover([(channel, None)])
-                self._hub.move(channel, found.position)
-                self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+        while self._unsure:
+            sink, channel = self._unsure[-1]
+            (found,) = self._broker.recover([(channel, None)])
+            self._unsure.remove((sink, channel))
+            self._hub.begin(channel, found.position)
+            sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
 
     def _find(self, channel: str, since: Since | None) -> Recovered:
         wanted = since.position if since else None
@@ -78,13 +82,7 @@ class Placement:
         if heard is not None and (since is None or wanted == heard):
             return Recovered(heard, complete=True)
         (found,) = self._broker.recover([(channel, wanted)])
-        if self._hub.begin(channel, found.position):
-            return found
-        # The others have heard more meanwhile, or a new epoch has begun that they do not know of.
-        (found,) = self._broker.recover([(channel, wanted)])
-        if not self._hub.begin(channel, found.position):
-            self._hub.move(channel, found.position)
-            self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+        self._hub.begin(channel, found.position)
         return found
 
     def _from(self, channel: str, found: Recovered, since: Since | None) -> Start:

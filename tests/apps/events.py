@@ -11,6 +11,7 @@ app.config["SECRET_KEY"] = "a secret of the tests"
 broadcast = Broadcast(app)
 broadcast.keep("log.{name}", history=100, ttl=60)
 broadcast.keep("short.{name}", history=1, ttl=60)
+broadcast.keep("soak.{name}", history=5000, ttl=600)
 
 
 @broadcast.user
@@ -41,6 +42,23 @@ def send(channel: str) -> tuple[str, int]:
     except BroadcastError as error:
         return str(error), 503
     return "", 204
+
+
+@app.get("/here")
+def here() -> str:
+    """How many sockets this worker has."""
+    return str(len(broadcast.compiled.server.connections))
+
+
+@app.get("/greenlets")
+def greenlets() -> str:
+    """How many greenlets this worker has."""
+    import gc
+
+    from greenlet import greenlet
+
+    gc.collect()
+    return str(sum(isinstance(each, greenlet) for each in gc.get_objects()))
 
 
 @app.get("/")

@@ -8,6 +8,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from .processes import accepts
 from .processes import free_port
 from .processes import Process
@@ -31,6 +33,11 @@ class Gunicorn:
 
     def output(self) -> str:
         return self.process.output()
+
+    def workers(self) -> list[int]:
+        """The processes that serve, by their ids, oldest first."""
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in sorted(children, key=lambda child: child.create_time())]
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """GET ``path``; returns status, headers and body, errors included."""
