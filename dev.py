@@ -36,6 +36,8 @@ from tools.environment import prepare
 from tools.environment import PYTHON
 from tools.node import node
 from tools.parts import chromium
+from tools.parts import postgres
+from tools.parts import prometheus
 from tools.parts import redis_server
 from tools.processes import ROOT
 from tools.processes import run
@@ -140,6 +142,12 @@ def test(options: argparse.Namespace) -> int:
         env["RF_SWIFT_PYTHON"] = str(swift())
         others = "and on Ceph" if ceph() else "alone: Ceph is installed for root on Debian only"
         say(f"The tests of S3 run on OpenStack Swift {others}.")
+    if "postgres" not in options.without:
+        env["RF_POSTGRES_BIN"] = postgres()
+        say(f"The tests' PostgreSQL is in {env['RF_POSTGRES_BIN']}")
+    if "prometheus" not in options.without:
+        env["RF_PROMETHEUS_BIN"] = prometheus()
+        say(f"The tests' Prometheus is in {env['RF_PROMETHEUS_BIN']}")
     plain: list[str | Path] = [PYTHON, "-m", "pytest", *(["--full"] if options.full else [])]
     patched: list[str | Path] = [PYTHON, "-m", "tests.gevent_pytest", *options.pytest]
     without = "".join(f" and not {marker}" for marker in options.without)
@@ -236,7 +244,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
-    parts = ["browser", "deployment", "node", "s3"]
+    parts = ["browser", "deployment", "node", "postgres", "prometheus", "s3"]
     test_parser.add_argument("--without", action="append", default=[], choices=parts)
     add(lint)
     add(docs)

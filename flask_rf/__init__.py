@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .compression import Compress as Compress
     from .cors import CORS as CORS
     from .cors import cross_origin as cross_origin
+    from .dashboard import Dashboard as Dashboard
     from .errors import BroadcastError as BroadcastError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import RFError as RFError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .health import DatabaseCheck as DatabaseCheck
     from .health import Health as Health
     from .logs import AccessLog as AccessLog
+    from .metrics import Metrics as Metrics
     from .ratelimit import get_remote_address as get_remote_address
     from .ratelimit import Limit as Limit
     from .ratelimit import Limiter as Limiter
@@ -45,12 +47,14 @@ _HOMES = {
     "CORS": "cors",
     "Compress": "compression",
     "ConfigurationError": "errors",
+    "Dashboard": "dashboard",
     "DatabaseCheck": "health",
     "Event": "broadcast",
     "Health": "health",
     "Limit": "ratelimit",
     "Limiter": "ratelimit",
     "MemoryRateLimiter": "ratelimit",
+    "Metrics": "metrics",
     "RateLimitExceeded": "ratelimit",
     "RedisRateLimiter": "ratelimit",
     "RF": "extension",

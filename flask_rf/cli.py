@@ -22,6 +22,7 @@ _FEATURES = {
     "doctor": ("flask_rf.doctor.commands", "doctor"),
     "health": ("flask_rf.health.commands", "health"),
     "limits": ("flask_rf.ratelimit.commands", "limits_command"),
+    "metrics": ("flask_rf.metrics.commands", "metrics_command"),
     "migrate": ("flask_rf.migration.commands", "migrate"),
     "storage": ("flask_rf.storage.commands", "storage_command"),
 }

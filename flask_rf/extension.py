@@ -13,9 +13,11 @@ from flask import Flask
 from .broadcast import Broadcast
 from .compression import Compress
 from .cors import CORS
+from .dashboard import Dashboard
 from .errors import SetupError
 from .health import Health
 from .logs import AccessLog
+from .metrics import Metrics
 from .ratelimit import Limiter
 from .recipe import Recipe
 from .request_id import current_request_id
@@ -38,8 +40,9 @@ _DEFAULT: Any = _Default()
 class RF:
     """Set up flask_rf's features on an app.
 
-    Each argument takes a feature with options of your own, or None to leave it out. CORS
-    and the access log, when not mentioned, wait for ``CORS_ORIGINS`` and ``RF_ACCESS_LOG``::
+    Each argument takes a feature with options of your own, or None to leave it out. When not
+    mentioned, CORS, the access log and the dashboard wait for ``CORS_ORIGINS``,
+    ``RF_ACCESS_LOG`` and ``RF_DASHBOARD``, and metrics for prometheus-client to be installed::
 
         rf = RF(app, limiter=Limiter(strategy="token-bucket"), compress=None)
 
@@ -50,12 +53,14 @@ class RF:
 
     request_id: RequestID
     access_log: AccessLog
+    metrics: Metrics
     compress: Compress
     cors: CORS
     limiter: Limiter
     health: Health
     broadcast: Broadcast
     storage: Storage
+    dashboard: Dashboard
 
     def __init__(
         self,
@@ -63,23 +68,27 @@ class RF:
         *,
         request_id: RequestID | None = _DEFAULT,
         access_log: AccessLog | None = _DEFAULT,
+        metrics: Metrics | None = _DEFAULT,
         compress: Compress | None = _DEFAULT,
         cors: CORS | None = _DEFAULT,
         limiter: Limiter | None = _DEFAULT,
         health: Health | None = _DEFAULT,
         broadcast: Broadcast | None = _DEFAULT,
         storage: Storage | None = _DEFAULT,
+        dashboard: Dashboard | None = _DEFAULT,
     ) -> None:
         self._features: dict[str, Recipe[Any]] = {}
         self._unmentioned: set[str] = set()
         self._add("request_id", request_id, RequestID)
         self._add("access_log", access_log, AccessLog)
+        self._add("metrics", metrics, Metrics)
         self._add("compress", compress, Compress)
         self._add("cors", cors, CORS)
         self._add("limiter", limiter, Limiter)
         self._add("health", health, Health)
         self._add("broadcast", broadcast, Broadcast)
         self._add("storage", storage, Storage)
+        self._add("dashboard", dashboard, Dashboard)
         if app is not None:
             self.init_app(app)
 

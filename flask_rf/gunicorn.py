@@ -11,8 +11,12 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 from typing import NoReturn
+
+from .errors import ConfigurationError
+from .gunicorn_metrics import MasterMetrics
 
 worker_class = "flask_rf.gunicorn_worker.Worker"
 worker_connections = 1000
@@ -37,6 +41,35 @@ _CANNOT_BOOT = 4
 #: Held by the worker that ends gunicorn; made before the fork, so that all share it.
 _first = multiprocessing.get_context("fork").Lock()
 
+_metrics = MasterMetrics()
+
+
+def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
+    """Choose where metrics are kept: of all hooks, this is before ``--preload`` loads the app."""
+    if old_value is None:
+        _metrics.choose_folder()
+
+
+def on_starting(server: Any) -> None:
+    """Stop the boot over a port for metrics that cannot be served."""
+    try:
+        _metrics.starting()
+    except ConfigurationError as error:
+        server.log.error("%s", error)
+        sys.exit(_CANNOT_BOOT)
+
+
+def when_ready(server: Any) -> None:
+    _metrics.ready()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    _metrics.ended(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    _metrics.stop()
+
 
 def post_fork(server: Any, worker: Any) -> None:
     """Let a worker end while it starts; with gunicorn's handler it would miss the signal."""
@@ -54,6 +87,7 @@ def post_worker_init(worker: Any) -> None:
         start_worker(worker.cfg.workers)
     except RFError as error:
         _end(worker, error)
+    _merge_metrics()
     worker.rf_drain = Thread(target=_drain, args=(worker,), daemon=True)
     worker.rf_drain.start()
 
@@ -74,11 +108,24 @@ def _end(worker: Any, error: Exception) -> NoReturn:
     sys.exit()
 
 
+def _merge_metrics() -> None:
+    """Merge those of dead workers, whether or not anybody reads them."""
+    from .metric_files import Busy
+    from .metric_files import locked
+    from .metrics.archive import compact
+
+    if _metrics.folder is not None:
+        with suppress(Busy), locked(_metrics.folder):
+            compact(_metrics.folder)
+
+
 def _drain(worker: Any) -> None:
+    from .lifecycle import leave_worker
     from .lifecycle import stop_worker
 
     while worker.alive:
         time.sleep(0.1)
+    leave_worker()
     # Clients told to reconnect do so at once: not to this worker, which accepts on for a second.
     time.sleep(_ACCEPTS_ON)
     stop_worker(DRAIN_WINDOW)

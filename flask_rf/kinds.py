@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -123,6 +124,17 @@ def networks(raw: Any) -> tuple[Network, ...]:
         except ValueError:
             raise ValueError(f"{item!r} is no IP network; write one like 10.0.0.0/8") from None
     return tuple(parsed)
+
+
+def listener(raw: Any) -> tuple[str, int]:
+    """Where a server listens, as address and port: ``"127.0.0.1:9464"``, or the port alone."""
+    written = str(raw).strip() if isinstance(raw, (str, int)) else ""
+    address, _, port = written.rpartition(":")
+    host = address.removeprefix("[").removesuffix("]")
+    brackets = address != host
+    if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536 and (":" in host) == brackets:
+        return host or "127.0.0.1", int(port)
+    raise ValueError("write a port, or an address and a port like 127.0.0.1:9464 or [::1]:9464")
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:

@@ -18,9 +18,14 @@ Start = Callable[[int], None]
 Stop = Callable[[float], None]
 
 
+#: Called as soon as the worker is told to stop, while it may still be asked.
+Leave = Callable[[], None]
+
+
 @dataclass
 class _Registered:
     start: list[Start] = field(default_factory=list)
+    leave: list[Leave] = field(default_factory=list)
     stop: list[Stop] = field(default_factory=list)
 
 
@@ -29,6 +34,10 @@ _apps: WeakSet[Flask] = WeakSet()
 
 def on_worker_start(app: Flask, function: Start) -> None:
     _registered(app).start.append(function)
+
+
+def on_worker_leave(app: Flask, function: Leave) -> None:
+    _registered(app).leave.append(function)
 
 
 def on_worker_stop(app: Flask, function: Stop) -> None:
@@ -44,6 +53,13 @@ def start_worker(workers: int) -> None:
     for app in list(_apps):
         for function in _registered(app).start:
             function(workers)
+
+
+def leave_worker() -> None:
+    """Run what every app of this process does at once when it is told to stop."""
+    for app in list(_apps):
+        for function in _registered(app).leave:
+            function()
 
 
 def stop_worker(window: float) -> None:

@@ -95,8 +95,8 @@ class CompiledAccessLog:
 
 class AccessLog(Recipe[CompiledAccessLog]):
     """Log each request as a line of JSON: time (UTC), request_id, trace_id, span_id, client,
-    method, route (the rule; never the path, which may hold secrets), status, duration
-    (seconds) and bytes (of the body as sent).
+    method, route (the rule; never the path, which may hold secrets), status,
+    duration_ms (milliseconds) and bytes (of the body as sent).
 
     :param enabled: False silences it; left out, it logs.
     """
@@ -165,8 +165,8 @@ def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> 
     # A response may be closed twice.
     started = environ.pop(_STARTED, None)
     if started is not None:
-        duration = round(time.perf_counter() - started, 6)
-        logger.info("%s", json.dumps(entry | {"duration": duration, "bytes": size}))
+        duration = round((time.perf_counter() - started) * 1000, 3)
+        logger.info("%s", json.dumps(entry | {"duration_ms": duration, "bytes": size}))
 
 
 def _speak_up() -> None:

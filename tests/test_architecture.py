@@ -32,6 +32,8 @@ PURE = [
     "storage.signature",
     "storage.sniff",
     "storage.terms",
+    "dashboard.keys",
+    "dashboard.window",
     "doctor.app",
     "doctor.facts",
     "doctor.findings",

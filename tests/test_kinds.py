@@ -26,6 +26,7 @@ KINDS: dict[str, kinds.Kind[Any]] = {
     "strings": kinds.strings,
     "mapping": kinds.mapping,
     "networks": kinds.networks,
+    "listener": kinds.listener,
     "optional": kinds.optional(kinds.number()),
     "either": kinds.either(kinds.function, kinds.choice("always", "never")),
     "redis_url": redis_url,
@@ -178,6 +179,31 @@ def test_networks_take_addresses_and_host_bits() -> None:
 def test_networks_name_the_one_they_refuse() -> None:
     with pytest.raises(ValueError, match="^'10.0.0.0/33' is no IP network; write one like"):
         kinds.networks(["::1", "10.0.0.0/33"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        (9464, ("127.0.0.1", 9464)),
+        ("9464", ("127.0.0.1", 9464)),
+        (" 0.0.0.0:1 ", ("0.0.0.0", 1)),
+        ("metrics.internal:65535", ("metrics.internal", 65535)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_listener_takes_a_port_or_an_address_and_a_port(
+    raw: object, place: tuple[str, int]
+) -> None:
+    assert kinds.listener(raw) == place
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "http", "0", "65536", "::1:9464", "[127.0.0.1]:1", "a:b", "tcp://10.0.0.11:6379", None],
+)
+def test_listener_refuses_what_nobody_can_listen_on(raw: object) -> None:
+    with pytest.raises(ValueError, match="write a port, or an address and a port"):
+        kinds.listener(raw)
 
 
 def test_optional_takes_none() -> None:

@@ -25,6 +25,15 @@ def test_stop_functions_run_in_order_and_are_told_the_time_there_is(app: Flask) 
     assert told == [("first", 2.0), ("second", 2.0)]
 
 
+def test_what_is_done_on_leaving_is_done_before_the_stop(app: Flask) -> None:
+    told: list[str] = []
+    lifecycle.on_worker_stop(app, lambda window: told.append("stop"))
+    lifecycle.on_worker_leave(app, lambda: told.append("leave"))
+    lifecycle.leave_worker()
+    lifecycle.stop_worker(2.0)
+    assert told == ["leave", "stop"]
+
+
 def test_every_app_of_the_process_is_told() -> None:
     told: list[str] = []
     shop, forum = Flask("shop"), Flask("forum")

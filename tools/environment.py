@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .processes import ROOT
@@ -19,6 +21,7 @@ from .processes import Trouble
 LOCK = ROOT / "constraints.txt"
 SWIFT_LOCK = ROOT / "tests" / "parts" / "swift-constraints.txt"
 VENV = ROOT / ".venv"
+POLICY = Path("/usr/sbin/policy-rc.d")  # asked by Debian's invoke-rc.d
 PYTHON = VENV / "bin" / "python"
 # Where .venv's own Python runs this, the one behind it, which outlives a removal of .venv.
 BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable))
@@ -124,12 +127,30 @@ def _compile(requirements: str, lock: Path, *options: str) -> int:
 
 
 def apt_install(package: str) -> bool:
-    """Install a Debian package, where root runs this and nobody needs to be asked."""
+    """Install a Debian package, where root runs this and nobody needs to be asked.
+
+    Its services are not started: the tests start what they need themselves.
+    """
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"Installing Debian's {package} with apt-get.")
     _apt_update()
-    return _apt("install", "--no-install-recommends", package) == 0
+    with _services_left_alone():
+        return _apt("install", "--no-install-recommends", package) == 0
+
+
+@contextmanager
+def _services_left_alone() -> Iterator[None]:
+    """Answer Debian's maintainer scripts that no service is to be started."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The real parts that the demo and the tests run with: Redis and Chromium."""
+"""The real parts that the demo and the tests run with, from Redis to Chromium."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 from .environment import apt_install
 from .environment import ask
@@ -14,6 +15,8 @@ from .environment import PYTHON
 from .processes import run
 from .processes import say
 from .processes import Trouble
+
+DEBIANS_POSTGRES = Path("/usr/lib/postgresql")
 
 
 def redis_server() -> str:
@@ -26,6 +29,46 @@ def redis_server() -> str:
             "or set RF_REDIS_SERVER to the path of a redis-server."
         )
     return found
+
+
+def postgres() -> str:
+    """The folder of initdb and postgres: ``RF_POSTGRES_BIN``, else the PATH's, else Debian's."""
+    found = os.environ.get("RF_POSTGRES_BIN") or _folder_of("initdb") or _debians_postgres()
+    if not found and apt_install("postgresql"):
+        found = _debians_postgres()
+    if not found:
+        raise Trouble(
+            "no PostgreSQL. Type: sudo apt-get install postgresql\n"
+            "or set RF_POSTGRES_BIN to the folder of initdb and postgres,\n"
+            "or leave out the tests that need it: python3 dev.py test --without postgres"
+        )
+    return found
+
+
+def _debians_postgres() -> str | None:
+    """Debian keeps them off the PATH, a folder for each version; the newest is taken."""
+    folders = (path.parent for path in DEBIANS_POSTGRES.glob("*/bin/initdb"))
+    newest = sorted(folders, key=lambda folder: float(folder.parent.name))[-1:]
+    return str(newest[0]) if newest else None
+
+
+def prometheus() -> str:
+    """The folder of prometheus and promtool: ``RF_PROMETHEUS_BIN``, else the PATH's, else apt's."""
+    found = os.environ.get("RF_PROMETHEUS_BIN") or _folder_of("promtool")
+    if not found and apt_install("prometheus"):
+        found = _folder_of("promtool")
+    if not found:
+        raise Trouble(
+            "no Prometheus. Type: sudo apt-get install prometheus\n"
+            "or set RF_PROMETHEUS_BIN to the folder of prometheus and promtool,\n"
+            "or leave out the tests that need it: python3 dev.py test --without prometheus"
+        )
+    return found
+
+
+def _folder_of(program: str) -> str | None:
+    found = shutil.which(program)
+    return os.path.dirname(os.path.realpath(found)) if found else None
 
 
 def chromium() -> str:

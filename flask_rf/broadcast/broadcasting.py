@@ -16,18 +16,16 @@ from ..errors import RedisUnavailable
 from ..redis import namespace
 from ..redis import RedisOptions
 from ..redis import RedisServer
+from ..redis.announced import Announced
 from ..redis.sender import commands_to
 from ..settings import resolve
-from ..signals import event_dropped
-from ..signals import event_published
-from ..signals import member_joined
-from ..signals import member_left
-from ..signals import socket_closed
-from ..signals import socket_opened
 from . import protocol
+from .announce import Announce
 from .authorization import Authorizer
+from .authorization import Denied
 from .broker import Broker
 from .broker import Told
+from .channel import Channel
 from .channel import InvalidChannel
 from .channel import parse_channel
 from .encryption import seal
@@ -37,7 +35,7 @@ from .gate import Gate
 from .history import Histories
 from .memory import MemoryBroker
 from .options import BroadcastOptions
-from .server import Announce
+from .overview import Overview
 from .server import Server
 from .signature import Signer
 from .webhooks import Webhooks
@@ -52,6 +50,7 @@ class Broadcasting:
     """One app's keys, rules and publisher; its live side is made in each process.
 
     :ivar request_id: gives the id of the current request, or "".
+    :ivar overview: for operators.
     """
 
     def __init__(
@@ -65,14 +64,36 @@ class Broadcasting:
         self.authorizer = authorizer
         self._histories = histories
         self.signer = Signer(options.app_key, options.secrets_for(app))
+        self.overview = Overview(self)
+        self._guards: dict[str, Callable[[], bool]] = {}
         self._origin_policies: list[OriginPolicy] = []
         self.request_id: Callable[[], str] = lambda: ""
         self.fakes = Fakes()
         self._app = app
+        self._announce = Announce(app)
         self._base = f"{namespace(app)}:{options.app_id}"
         self._redis = resolve(app, RedisOptions)
         self._server: Server | None = None
         self._pid = 0
+
+    def guard(self, channel: str, admits: Callable[[], bool]) -> None:
+        """Let another feature decide, instead of the app's callbacks, who may join its channel.
+
+        :param admits: called in the request that asks for leave to join.
+        """
+        self._guards[channel] = admits
+
+    def decide(self, channel: Channel) -> Any:
+        """Whether whoever asks in the current request may join a channel; or the user's info.
+
+        :raises Denied: no.
+        """
+        admits = self._guards.get(channel.name)
+        if admits is None:
+            return self.authorizer.decide(self._app, channel)
+        if not admits():
+            raise Denied(f"the feature that owns {channel.name!r} said no")
+        return True
 
     def trust_origins(self, policy: OriginPolicy) -> None:
         """Let pages open sockets from the origins another policy allows, too."""
@@ -156,13 +177,12 @@ class Broadcasting:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
         except RedisUnavailable as error:
-            event_dropped.send(self._app, channel=channels[0], reason=error.reason)
+            self._announce.unpublished(channels[0], error.reason)
             if on_error == "drop":
                 return
             raise BroadcastError(channels[0], event, error.reason) from error
         for name, envelope in events:
-            size = len(envelope.payload)
-            event_published.send(self._app, channel=name, event=event, size=size)
+            self._announce.published(name, event, len(envelope.payload))
 
     def _hand_over(self, broker: Broker, events: list[tuple[str, Envelope]]) -> None:
         kept = [(name, e, h) for name, e in events if (h := self._histories.of(name)) is not None]
@@ -204,37 +224,20 @@ class Broadcasting:
             raise BroadcastError(channel, event, f"its data is no JSON: {error}") from error
 
     def _make_server(self) -> Server:
-        app = self._app
-        announce = Announce(
-            opened=lambda socket_id: _tell(socket_opened, app, socket_id=socket_id),
-            closed=lambda socket_id: _tell(socket_closed, app, socket_id=socket_id),
-            dropped=lambda reason: _tell(event_dropped, app, channel="", reason=reason),
-        )
-        webhooks = Webhooks(
-            self.options.webhooks,
-            self.signer,
-            lambda channel, reason: _tell(event_dropped, app, channel=channel, reason=reason),
-        )
-        told = Told(
-            joined=lambda channel, user_id: self._tell_of(member_joined, channel, user_id),
-            left=lambda channel, user_id: self._tell_of(member_left, channel, user_id),
-            arrived=webhooks.arrived if self.options.webhooks else None,
-        )
+        webhooks = Webhooks(self.options.webhooks, self.signer, self._announce.webhook_dropped)
+        arrived = webhooks.arrived if self.options.webhooks else None
+        told = Told(self._announce.joined, self._announce.left, arrived)
         return Server(
             self._make_broker(told),
             self.signer,
             self.options.rules(),
             Gate(self.options),
             self.options.activity_timeout,
-            announce,
+            self._announce,
             webhooks,
             self._histories,
             self.options.max_queue // 2,
         )
-
-    def _tell_of(self, signal: Any, channel: str, user_id: str) -> None:
-        if not channel.startswith("#"):  # ours, and users' own
-            _tell(signal, self._app, channel=channel, user_id=user_id)
 
     def _make_broker(self, told: Told) -> Broker:
         url = self.options.redis_url
@@ -242,12 +245,9 @@ class Broadcasting:
             return MemoryBroker(self.options.subscription_count, told)
         from .redis import RedisBroker
 
-        commands = commands_to(url, self._redis, self._redis.timeout)
+        way = commands_to(url, self._redis, self._redis.timeout)
+        commands = Announced(way, self._app, "broadcast")
         # RESP2: messages then arrive as replies, in line with the rest.
         listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
         counts = self.options.subscription_count
         return RedisBroker(commands, listening, self._base, counts, told)
-
-
-def _tell(signal: Any, app: Flask, **facts: Any) -> None:
-    signal.send(app, **facts)

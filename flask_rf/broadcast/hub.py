@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -25,6 +27,9 @@ _SLICE = 0.002
 _TURN = 1e-9
 
 T = TypeVar("T")
+
+#: Told of the events of a burst, and how many messages to sockets they have become.
+Delivered = Callable[["Iterable[Envelope]", int], None]
 
 _NOWHERE: Mapping[str, Position] = {}
 
@@ -100,7 +105,8 @@ class Hub:
     :meth:`deliver` is one thread's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, delivered: Delivered = lambda events, messages: None) -> None:
+        self._delivered = delivered
         self._channels: dict[str, _Audience] = {}
         self._lock = threading.RLock()
 
@@ -148,6 +154,11 @@ class Hub:
     def size(self, channel: str) -> int:
         return len(self.socket_ids(channel))
 
+    def sizes(self) -> dict[str, int]:
+        """How many sockets are on each channel."""
+        with self._lock:
+            return {name: len(a.sinks) + len(a.waiting) for name, a in self._channels.items()}
+
     def place(self, channel: str) -> Position | None:
         """Up to where all of a channel's sockets have heard its history; None if it has none."""
         with self._lock:
@@ -181,10 +192,12 @@ class Hub:
         if len(by_channel) == 1 and (len(burst) == 1 or not any(e.skip for _, e in burst)):
             ((channel, events),) = by_channel.items()
             sinks, waiting = self._listeners(channel, places)
-            self._fan_out(sinks, b"".join(frame for _, frame in events), burst[0][1].skip)
+            frames = b"".join(frame for _, frame in events)
+            messages = len(events) * self._fan_out(sinks, frames, burst[0][1].skip)
             self._keep(channel, waiting, events)
-        elif burst:
-            self._deliver_mixed(burst, by_channel, places)
+        else:
+            messages = self._deliver_mixed(burst, by_channel, places)
+        self._delivered((envelope for _, envelope in burst), messages)
 
     def repeat(self, channel: str, envelope: Envelope) -> None:
         """Pass on what those have who listen to a channel; who still waits may lack it."""
@@ -201,7 +214,7 @@ class Hub:
         burst: Sequence[Event],
         by_channel: dict[str, list[Framed]],
         places: Mapping[str, Position],
-    ) -> None:
+    ) -> int:
         listeners = {channel: self._listeners(channel, places) for channel in by_channel}
         frames = {channel: iter(events) for channel, events in by_channel.items()}
         parts: dict[str, tuple[Sink, list[bytes]]] = {}
@@ -215,13 +228,15 @@ class Hub:
                 sink.push(b"".join(own))
         for channel, events in by_channel.items():
             self._keep(channel, listeners[channel][1], events)
+        return sum(len(own) for _, own in parts.values())
 
-    def _fan_out(self, sinks: Sequence[Sink], frames: bytes, skip: str) -> None:
+    def _fan_out(self, sinks: Sequence[Sink], frames: bytes, skip: str) -> int:
         if skip:
             sinks = [sink for sink in sinks if sink.socket_id != skip]
         for part in _in_slices(sinks):
             for sink in part:
                 sink.push(frames)
+        return len(sinks)
 
     def _keep(self, channel: str, waiting: Sequence[Waiting], events: Sequence[Framed]) -> None:
         for one in waiting:

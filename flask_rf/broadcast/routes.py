@@ -147,7 +147,7 @@ class _Routes:
         if not channel.guarded:
             raise Denied(f"{channel.name!r} is not a private or presence channel")
         broadcasting, app = self._broadcasting, _current_app()
-        verdict = broadcasting.authorizer.decide(app, channel)
+        verdict = broadcasting.decide(channel)
         if not channel.presence:
             leave = {"auth": broadcasting.signer.channel(socket_id, channel.name)}
             return {**leave, **self._key_to(channel)}

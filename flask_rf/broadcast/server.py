@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..errors import RedisUnavailable
 from . import protocol
 from . import session
 from . import wire
+from .announce import Announce
 from .broker import Broker
 from .channel import CONTROL
 from .connection import Connection
@@ -48,15 +48,6 @@ _PATIENCE = 1.0  # seconds a stopping process waits for clients to take their le
 _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
 
 
-@dataclass(frozen=True)
-class Announce:
-    """Who is told of a socket's opening and closing, by its id, and of events dropped, by why."""
-
-    opened: Callable[[str], None]
-    closed: Callable[[str], None]
-    dropped: Callable[[str], None]
-
-
 class Server:
     """All the sockets of one app in one process.
 
@@ -80,7 +71,7 @@ class Server:
         max_replay: int,
     ) -> None:
         self.broker = broker
-        self.hub = Hub()
+        self.hub = Hub(announce.delivered)
         self.connections: dict[str, Connection] = {}
         self.started = False
         self._leaving = self._interrupted = False
@@ -133,6 +124,7 @@ class Server:
             if connection.outbox.finished_at is not None:
                 continue  # our close frame is out: only the peer's is of interest
             if isinstance(received, wire.Text):
+                self._announce.received(connection.socket_id)
                 for action in connection.session.receive(received.text, connection.heard_at):
                     self._perform(connection, action)
             else:
@@ -150,7 +142,7 @@ class Server:
 
     def dropped(self) -> None:
         """A socket read so slowly that what waited for it was given up."""
-        self._announce.dropped("slow reader")
+        self._announce.slow_reader()
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
         """Tell a client why, and which of its ways to come back to take, then close."""
@@ -252,6 +244,7 @@ class Server:
         self._sequencer.catch_up(concerns)
 
     def link_changed(self, up: bool) -> None:
+        self._announce.link(up)
         if up:
             # Not in the listener's thread: it has events to pass on meanwhile.
             threading.Thread(target=self._restore, name="rf-restore", daemon=True).start()

@@ -13,14 +13,14 @@ from .. import hooks
 from ..checks import add_check
 from ..checks import Check
 from ..errors import SetupError
-from ..lifecycle import on_worker_stop
+from ..eventloop import runs_greenlets
+from ..lifecycle import on_worker_leave
 from ..recipe import Recipe
 from ..redis.client import RedisOptions
 from ..settings import resolve
 from .database import DatabaseCheck
 from .disk import DiskCheck
 from .lag import LagCheck
-from .lag import runs_greenlets
 from .memory import MemoryCheck
 from .monitor import Monitor
 from .options import HealthOptions
@@ -67,7 +67,7 @@ class Health(Recipe[Monitor]):
         monitor = Monitor(app, options)
         _add_routes(app, monitor, options.url_prefix)
         hooks.place(app, "health", before=monitor.before)
-        on_worker_stop(app, lambda window: monitor.drain())
+        on_worker_leave(app, monitor.drain)
         return monitor
 
     def check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 
@@ -10,12 +9,6 @@ from .result import grade
 from .result import Result
 
 _NAP = 0.01  # seconds
-
-
-def runs_greenlets() -> bool:
-    """Whether threads are greenlets in this process, so that a sleep waits for the loop."""
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from flask import Flask
 
 from ..checks import Check
 from ..checks import checks_of
+from ..signals import health_checked
 from .options import HealthOptions
 from .result import Outcome
 from .result import Result
@@ -56,7 +57,9 @@ class Runner:
 
     def _lead(self, run: _Run) -> None:
         try:
-            run.outcomes = tuple(self._results())
+            run.outcomes = outcomes = tuple(self._results())
+            statuses = {outcome.check.name: outcome.result.status for outcome in outcomes}
+            health_checked.send(self._app, statuses=statuses)
         finally:
             # Also when the leading request is killed: those who wait then lead themselves.
             run.end()

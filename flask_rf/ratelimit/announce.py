@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 
 from flask import Flask
 
 from ..signals import limit_denied
 from ..signals import limit_hit
 from ..signals import limit_near
+from ..signals import limits_decided
 from .responses import Decision
+
+
+def announce_decided(app: Flask, started: float) -> None:
+    """Tell how long the decision about a request took.
+
+    :param started: what ``perf_counter`` said before it.
+    """
+    if limits_decided.receivers:
+        limits_decided.send(app, seconds=perf_counter() - started)
 
 
 def announce(app: Flask, decisions: Sequence[Decision], admitted: bool) -> None:

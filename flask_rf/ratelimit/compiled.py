@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from threading import Lock
+from time import perf_counter
 from typing import Any
 
 from flask import abort
@@ -16,6 +17,7 @@ from flask import request as current_request
 from ..hooks import exempt_endpoints
 from .admission import Admission
 from .announce import announce
+from .announce import announce_decided
 from .clients import call
 from .clients import Clients
 from .declarations import Declarations
@@ -124,12 +126,14 @@ class CompiledLimiter:
         """
         if not self.options.enabled:
             return [], []
+        started = perf_counter()
         decisions = self._denials.find(claims)
         if not decisions:
             decisions = list(map(Decision, claims, self.store.take(claims)))
         denying = [decision for decision in decisions if decision.breached and decision.denies]
         if denying:
             self._denials.remember(denying)
+        announce_decided(self.app, started)
         announce(self.app, decisions, admitted=not denying)
         return decisions, denying
 

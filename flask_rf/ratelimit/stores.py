@@ -9,6 +9,7 @@ from flask import Flask
 from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..redis import RedisOptions
+from ..redis.announced import Announced
 from ..redis.breaker import Breaker
 from ..redis.cluster import is_cluster
 from ..redis.sender import commands_to
@@ -50,6 +51,8 @@ def redis_store(
     :param app: the sender of its signals.
     """
     commands = commands_to(url, options, timeout)
+    if app is not None:
+        commands = Announced(commands, app, "ratelimit")
     remote: Store = ClusterStore(commands) if is_cluster(url) else RedisStore(commands)
     if app is not None:
         on_worker_start(app, lambda workers: commands.prepare())

@@ -139,7 +139,7 @@ def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: Redis
     own_redis.kill()
     lost: list[str] = []
 
-    def listen(sender: Flask, channel: str, reason: str) -> None:
+    def listen(sender: Flask, channel: str, **_: Any) -> None:
         lost.append(channel)
 
     with signals.event_dropped.connected_to(listen, sender=app):
@@ -232,6 +232,7 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(
 
 
 def test_health_tells_deaf_from_without_redis(app: Flask, own_redis: RedisProcess) -> None:
+    """Rule 16 of health."""
     broadcast = Broadcast(app, redis_url=own_redis.url)
     compiled = broadcast.compiled
     assert not compiled.listens()

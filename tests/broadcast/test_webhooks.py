@@ -211,7 +211,8 @@ def test_what_is_given_up_is_signalled(app: Flask) -> None:
     drops: list[Any] = []
     with event_dropped.connected_to(lambda sender, **facts: drops.append(facts), app):
         server.webhooks._receivers[0]._drop([{"channel": "chat"}], "its queue is full")
-    assert drops == [{"channel": "chat", "reason": "webhook: its queue is full"}]
+    reason = "webhook: its queue is full"
+    assert drops == [{"channel": "chat", "kind": "webhook", "reason": reason}]
     server.stop()
 
 

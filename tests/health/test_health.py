@@ -360,6 +360,6 @@ def test_a_details_function_that_fails_is_logged(
 
 
 def test_rule_02_a_worker_told_to_stop_drains(app: Flask, client: FlaskClient) -> None:
-    lifecycle.stop_worker(0.0)
+    lifecycle.leave_worker()
     assert app.extensions["rf_health"].draining
     assert client.get("/health/ready").status_code == 503

@@ -129,6 +129,34 @@ def test_rule_08_concurrent_probes_share_one_run(app: Flask, gate: Gate) -> None
     assert len({id(outcomes) for outcomes in found}) == gate.started
 
 
+def test_rule_08_a_thousand_concurrent_probes_cause_one_run_of_each_check(
+    app: Flask, gate: Gate
+) -> None:
+    other: list[int] = []
+    checks = Check("slow", gate), Check("other", lambda: other.append(1))
+    runner = runner_of(app, *checks, cache=60)
+    found: list[tuple[Outcome, ...]] = []
+    threads = in_threads(1000, lambda: found.append(runner.outcomes()))
+    wait_until(lambda: gate.started)
+    gate.open()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 1000
+    assert (gate.started, len(other)) == (1, 1)
+    assert len({id(outcomes) for outcomes in found}) == 1
+
+
+def test_rule_07_a_check_that_hangs_for_ever_costs_one_thread_not_one_a_probe(
+    app: Flask, gate: Gate
+) -> None:
+    runner = runner_of(app, Check("slow", gate, timeout=0.001))
+    for _ in range(5):
+        for thread in in_threads(100, runner.outcomes):
+            thread.join(60)
+    hanging = [t for t in threading.enumerate() if t.name == "health check slow"]
+    assert (gate.started, len(hanging)) == (1, 1)
+
+
 def test_rule_08_results_are_kept_for_a_while(app: Flask) -> None:
     calls: list[int] = []
     runner = runner_of(app, Check("counted", lambda: calls.append(1)), cache=60)

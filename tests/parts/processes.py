@@ -42,9 +42,18 @@ def accepts(port: int) -> bool:
 
 
 class Process:
-    """A child process in a group of its own, its output kept in a file."""
+    """A child process in a group of its own, its output kept in a file.
 
-    def __init__(self, command: list[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+    :param user: whom to run it as, where root runs the tests.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
@@ -55,6 +64,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                user=user,
             )
         self.pid = self._popen.pid
 

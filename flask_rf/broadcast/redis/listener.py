@@ -240,7 +240,8 @@ class Listener:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
-        if self.up and not self._stopped.is_set():
+        first = not self._first_attempt.is_set()
+        if (self.up or first) and not self._stopped.is_set():
             self.up = False
             reason = str(error).partition("\n")[0]
             logger.warning(

@@ -66,7 +66,7 @@ PROMETHEUS_FLASK_EXPORTER = Library(
         "exclude_all_metrics": missing(_EXEMPT),
         "register_default": missing(_OWN),
         "register_endpoint": not_needed("There is one endpoint, METRICS_PATH."),
-        "start_http_server": differs("METRICS_PORT", "gunicorn serves them beside its workers."),
+        "start_http_server": differs("METRICS_BIND", "gunicorn serves them beside its workers."),
         "for_app_factory": differs("flask_rf.Metrics()", "Then init_app(app)."),
     },
 )

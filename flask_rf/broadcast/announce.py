@@ -1,0 +1,78 @@
+"""Tells whoever listens what happens to sockets and events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ..signals import event_dropped
+from ..signals import event_published
+from ..signals import events_delivered
+from ..signals import member_joined
+from ..signals import member_left
+from ..signals import message_received
+from ..signals import socket_closed
+from ..signals import socket_opened
+from ..signals import store_down
+from ..signals import store_up
+from .envelope import Envelope
+
+
+class Announce:
+    """Sends the signals of one app's broadcasting in one process.
+
+    :param app: their sender.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._lost_at: float | None = None
+
+    def opened(self, socket_id: str) -> None:
+        socket_opened.send(self._app, socket_id=socket_id)
+
+    def closed(self, socket_id: str) -> None:
+        socket_closed.send(self._app, socket_id=socket_id)
+
+    def joined(self, channel: str, user_id: str) -> None:
+        if not channel.startswith("#"):  # ours, and users' own
+            member_joined.send(self._app, channel=channel, user_id=user_id)
+
+    def left(self, channel: str, user_id: str) -> None:
+        if not channel.startswith("#"):
+            member_left.send(self._app, channel=channel, user_id=user_id)
+
+    def received(self, socket_id: str) -> None:
+        if message_received.receivers:
+            message_received.send(self._app, socket_id=socket_id)
+
+    def published(self, channel: str, event: str, size: int) -> None:
+        event_published.send(self._app, channel=channel, event=event, size=size)
+
+    def delivered(self, events: Iterable[Envelope], messages: int) -> None:
+        """:param messages: written to sockets, all together."""
+        if events_delivered.receivers:
+            now = time.time()
+            # Another machine's clock may be ahead.
+            delays = [max(0.0, now - event.sent) for event in events]
+            events_delivered.send(self._app, messages=messages, delays=delays)
+
+    def unpublished(self, channel: str, reason: str) -> None:
+        event_dropped.send(self._app, channel=channel, kind="unpublished", reason=reason)
+
+    def slow_reader(self) -> None:
+        event_dropped.send(self._app, channel="", kind="slow_reader", reason="slow reader")
+
+    def webhook_dropped(self, channel: str, reason: str) -> None:
+        event_dropped.send(self._app, channel=channel, kind="webhook", reason=reason)
+
+    def link(self, up: bool) -> None:
+        """The other processes are heard, or are not."""
+        if up and self._lost_at is not None:
+            outage, self._lost_at = time.monotonic() - self._lost_at, None
+            store_up.send(self._app, feature="broadcast", outage=outage)
+        elif not up and self._lost_at is None:
+            self._lost_at = time.monotonic()
+            reason = "its subscriber connection is down"
+            store_down.send(self._app, feature="broadcast", reason=reason)

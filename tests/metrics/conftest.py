@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import REGISTRY
+
+from flask_rf.metrics import families
+
+Sample = Callable[..., float]
+
+
+@pytest.fixture
+def sample() -> Sample:
+    """A series' value since the test began: the process's registry outlives tests."""
+    before = _values()
+
+    def value(name: str, **labels: str) -> float:
+        key = (name, *sorted(labels.items()))
+        now = _values()
+        assert key in now, f"{key} is none of {sorted(now)}"
+        return now[key] - before.get(key, 0.0)
+
+    return value
+
+
+def _values() -> dict[tuple[object, ...], float]:
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+    }
+
+
+@pytest.fixture
+def _forget_families() -> Iterator[None]:
+    """Take what a test adds to the process's families away again."""
+    known = dict(families._families)
+    yield
+    for name in set(families._families) - set(known):
+        REGISTRY.unregister(families._families.pop(name)[1])
