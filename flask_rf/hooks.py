@@ -1,4 +1,4 @@
-"""Where request functions stand in an app, whatever the order of set-up.
+"""Where request functions stand in an app, whatever the order of set-up, and what they add.
 
 On the way in, functions run by ascending rank and before the app's own; on the
 way out, after the app's own and by descending rank. Flask runs its after-request
@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from functools import lru_cache
 from itertools import takewhile
 from operator import itemgetter
 from typing import Any
@@ -22,6 +22,13 @@ from flask import Flask
 from flask import Request
 from flask import request
 from flask import Response
+from werkzeug.datastructures import Headers
+
+from .response_headers import Header
+from .response_headers import HeaderWriter
+from .response_headers import OUTGOING
+from .response_headers import Outgoing
+from .response_headers import Starting
 
 RANKS = ("request_id", "metrics", "compression", "cors", "limiter", "health")
 
@@ -33,32 +40,46 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class _Placed:
-    """What flask_rf does around the requests of one app: functions by ascending rank.
-
-    One function in each of Flask's lists stands for all of them: Flask asks of each, request
-    by request, whether it is a coroutine, which takes longer than many of ours.
-    """
+    """What flask_rf does around the requests of one app: functions by ascending rank."""
 
     befores: list[tuple[int, Before]] = field(default_factory=list)
     afters: list[tuple[int, After]] = field(default_factory=list)
     teardowns: list[tuple[int, Teardown]] = field(default_factory=list)
     exempt: set[str] = field(default_factory=set)
+    writes_headers: bool = False
 
-    def before(self) -> Any:
-        for _, function in self.befores:
+
+# One function in each of Flask's lists stands for all of ours: Flask asks of each, request by
+# request, whether it is a coroutine, which takes longer than many of ours. Of a method it
+# takes longer still.
+
+
+def _run_before(functions: list[tuple[int, Before]]) -> Before:
+    def before() -> Any:
+        for _, function in functions:
             answer = function()
             if answer is not None:
                 return answer
         return None
 
-    def after(self, response: Response) -> Response:
-        for _, function in reversed(self.afters):
+    return before
+
+
+def _run_after(functions: list[tuple[int, After]]) -> After:
+    def after(response: Response) -> Response:
+        for _, function in reversed(functions):
             response = function(response)
         return response
 
-    def teardown(self, error: BaseException | None) -> None:
-        for _, function in reversed(self.teardowns):
+    return after
+
+
+def _run_teardown(functions: list[tuple[int, Teardown]]) -> Teardown:
+    def teardown(error: BaseException | None) -> None:
+        for _, function in reversed(functions):
             function(error)
+
+    return teardown
 
 
 def _tracers_in_front(functions: list[Any]) -> int:
@@ -93,20 +114,33 @@ def place(
     app._check_setup_finished(f"flask_rf.{feature}")
     placed, rank = _placed(app), RANKS.index(feature)
     if before is not None:
-        _insert(placed.befores, rank, before, app.before_request_funcs, placed.before)
+        _insert(placed.befores, rank, before, app.before_request_funcs, _run_before)
     if after is not None:
-        _insert(placed.afters, rank, after, app.after_request_funcs, placed.after)
+        write_headers(app)
+        _insert(placed.afters, rank, after, app.after_request_funcs, _run_after)
     if teardown is not None:
-        _insert(placed.teardowns, rank, teardown, app.teardown_request_funcs, placed.teardown)
+        _insert(placed.teardowns, rank, teardown, app.teardown_request_funcs, _run_teardown)
 
 
 def _insert(
-    ours: list[tuple[int, F]], rank: int, function: F, registry: dict[Any, list[Any]], run_ours: F
+    ours: list[tuple[int, F]],
+    rank: int,
+    function: F,
+    registry: dict[Any, list[Any]],
+    run: Callable[[list[tuple[int, F]]], F],
 ) -> None:
     if not ours:
         functions = registry.setdefault(None, [])
-        functions.insert(_tracers_in_front(functions), run_ours)
+        functions.insert(_tracers_in_front(functions), run(ours))
     insort(ours, (rank, function), key=itemgetter(0))
+
+
+def write_headers(app: Flask) -> None:
+    """Put the layer around ``app`` that writes what :func:`add_headers` adds, once."""
+    placed = _placed(app)
+    if not placed.writes_headers:
+        placed.writes_headers = True
+        app.wsgi_app = HeaderWriter(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def exempt(app: Flask, *endpoints: str) -> None:
@@ -119,26 +153,50 @@ def exempt_endpoints(app: Flask) -> set[str]:
     return _placed(app).exempt
 
 
-def current_request() -> Request:
-    """The request itself: each look through Flask's proxy costs more than what it looks up."""
-    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
+#: The request itself: each look through Flask's proxy costs more than what it looks up.
+current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
+
+
+def add_headers(
+    current: Request,
+    response: Response,
+    headers: Mapping[str, Iterable[Header]],
+    vary: Iterable[str] = (),
+) -> None:
+    """Have headers on a response, from a function after the request.
+
+    They are written as the response starts, past what the app's own functions look at. What
+    is added again, as Flask handles an error after the response that failed, stands once.
+
+    :param headers: by their kind (:func:`~flask_rf.response_headers.kind_of`); what others
+        wrote of that kind gives way.
+    :param vary: names for the one ``Vary`` line.
+    """
+    layer: Outgoing | None = current.environ.get(OUTGOING)
+    outgoing = layer or Outgoing()
+    outgoing.headers.update(headers)
+    outgoing.vary += vary
+    if layer is None:  # Nobody would write them: a view called by hand, app.wsgi_app put back.
+        _write(outgoing, response)
 
 
 def add_vary(response: Response, fields: Iterable[str]) -> None:
-    """Merge field names into the response's one ``Vary`` line; ``*`` says it all and stays."""
-    lines = response.headers.getlist("Vary")
-    merged = _merged((*lines, *fields))
-    if merged and lines != [merged]:
-        # Half of what it costs to set it, which looks for the line while it writes.
-        response.headers.remove("Vary")
-        response.headers.add("Vary", merged)
+    """Merge field names into the response's one ``Vary`` line at once; ``*`` stays."""
+    outgoing = Outgoing()
+    outgoing.vary += fields
+    _write(outgoing, response)
 
 
-@lru_cache(maxsize=512)  # An app sends few different lines, twice a response.
-def _merged(lines: tuple[str, ...]) -> str:
-    """One line that names each field once, as it was first written."""
-    names: dict[str, str] = {}
-    for name in ",".join(lines).split(","):
-        names.setdefault(name.strip().lower(), name.strip())
-    names.pop("", None)
-    return "*" if "*" in names else ", ".join(names.values())
+def _write(outgoing: Outgoing, response: Response) -> None:
+    response.headers = Headers(outgoing.join(response.headers))
+
+
+def as_it_starts(current: Request, function: Starting) -> None:
+    """Have ``function(status, headers)`` called as the response to a request starts.
+
+    :param function: takes the status line, and the finished list of headers to append to. It
+        is not called where no server is: a view called by hand.
+    """
+    outgoing: Outgoing | None = current.environ.get(OUTGOING)
+    if outgoing is not None:
+        outgoing.starting += (function,)

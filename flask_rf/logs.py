@@ -62,7 +62,7 @@ class CompiledAccessLog:
         request.environ[_STARTED] = time.perf_counter()
 
     def after(self, response: Response) -> Response:
-        current: Request = request._get_current_object()  # type: ignore[attr-defined]
+        current = hooks.current_request()
         if current.endpoint in hooks.exempt_endpoints(self._app):
             return response
         entry = self._entry(current, response)

@@ -18,6 +18,7 @@ from functools import wraps
 from threading import Thread
 from typing import Any
 from typing import ClassVar
+from typing import NamedTuple
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -47,8 +48,7 @@ _ENVIRON_KEY = "flask_rf.identity"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """What a request is known by.
 
     :param trace: where in a trace its caller was; None without a valid traceparent.
@@ -116,6 +116,7 @@ class CompiledRequestID:
 
     def __init__(self, options: RequestIDOptions) -> None:
         self.header = options.header
+        self._kind = options.header.lower()
         self._environ_header = f"HTTP_{options.header.upper().replace('-', '_')}"
         self._pattern = options.pattern
         self._trust = options.trust
@@ -136,13 +137,16 @@ class CompiledRequestID:
         return self.identity_of(environ).request_id
 
     def after(self, response: Response) -> Response:
-        response.headers[self.header] = self.id_of(hooks.current_request().environ)
+        current = hooks.current_request()
+        request_id = self.identity_of(current.environ).request_id
+        hooks.add_headers(current, response, {self._kind: ((self.header, request_id),)})
         return response
 
     def _settle(self, environ: Environ) -> Identity:
-        if not self._trusted(environ):
-            return Identity(new_id())
         inbound = environ.get(self._environ_header)
+        said = inbound is not None or "HTTP_TRACEPARENT" in environ
+        if not said or not self._trusted(environ):
+            return Identity(new_id())
         request_id = inbound if inbound and self._acceptable(inbound) else new_id()
         trace = parse(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
         return Identity(request_id, trace)
@@ -257,14 +261,31 @@ def spawn(function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thre
     return thread
 
 
-_VERSION_7, _VARIANT = 0b0111 << 76, 0b10 << 62
-_RANDOM = ~(0b1111 << 76 | 0b11 << 62)
+#: What is random in ids to come; a child process draws its own.
+_random_halves: list[str] = []
+_AT_ONCE = 64
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_random_halves.clear)
 
 
 def new_id() -> str:
     """A UUIDv7 (RFC 9562 section 5.7), so that ids sort by time."""
     # Not through uuid.UUID, which takes three times as long.
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    text = f"{(milliseconds << 80 | random) & _RANDOM | _VERSION_7 | _VARIANT:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    milliseconds = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+    try:
+        half = _random_halves.pop()  # no two threads get the same
+    except IndexError:
+        half, *others = _draw()
+        _random_halves.extend(others)
+    return f"{milliseconds.hex('-', -4)}-{half}"
+
+
+def _draw() -> list[str]:
+    """The random halves of many ids: to ask the system for each takes longer than the rest."""
+    drawn, halves = bytearray(os.urandom(10 * _AT_ONCE)), []
+    for start in range(0, len(drawn), 10):
+        half = drawn[start : start + 10]
+        half[0] = half[0] & 0x0F | 0x70  # version 7
+        half[2] = half[2] & 0x3F | 0x80  # variant 10
+        halves.append(f"{half[:4].hex('-', 2)}-{half[4:].hex()}")
+    return halves

@@ -131,6 +131,21 @@ def test_callables_that_cannot_be_hashed_keep_their_places(app: Flask, diary: Di
     assert diary.entries[:2] == ["cors in", "unhashable in"]
 
 
+def test_callables_of_no_module_stand_behind_ours(app: Flask, diary: Diary) -> None:
+    class Homeless:
+        __module__ = None  # type: ignore[assignment]
+
+        def __call__(self) -> None:
+            diary.entries.append("homeless in")
+
+    app.before_request(Homeless())
+    diary.place(app, "cors")
+
+    app.test_client().get("/")
+
+    assert diary.entries[:2] == ["cors in", "homeless in"]
+
+
 def test_one_function_in_each_of_flasks_lists_stands_for_all(app: Flask, diary: Diary) -> None:
     for feature in FEATURES:
         diary.place(app, feature)
@@ -183,6 +198,43 @@ def test_exempt_endpoints_add_up(app: Flask) -> None:
     hooks.exempt(app, "socket")
     assert hooks.exempt_endpoints(app) == {"live", "ready", "socket"}
     assert hooks.exempt_endpoints(Flask("other")) == set()
+
+
+# --- Headers ---
+
+
+def test_an_added_header_stands_in_place_of_the_views_own(app: Flask) -> None:
+    def after(response: Response) -> Response:
+        hooks.add_headers(hooks.current_request(), response, {"x-shop": [("X-Shop", "ours")]})
+        assert response.headers["X-Shop"] == "the view's", "Werkzeug would write it twice"
+        return response
+
+    hooks.place(app, "health", after=after)
+    app.add_url_rule("/", view_func=lambda: ("", {"x-shop": "the view's", "X-Shop-2": "kept"}))
+    headers = app.test_client().get("/").headers
+    assert headers.getlist("X-Shop") == ["ours"]
+    assert headers["X-Shop-2"] == "kept"
+
+
+def test_what_is_called_as_a_response_starts_sees_its_end(app: Flask) -> None:
+    def before() -> None:
+        hooks.as_it_starts(hooks.current_request(), finish)
+
+    def finish(status: str, headers: list[tuple[str, str]]) -> None:
+        headers.append(("X-Seen", f"{status}, {len(headers)}"))
+
+    hooks.place(app, "metrics", before=before)
+    hooks.write_headers(app)
+    app.add_url_rule("/", view_func=lambda: ("made", 201))
+    response = app.test_client().get("/")
+    assert response.headers["X-Seen"] == f"201 CREATED, {len(response.headers) - 1}"
+
+
+def test_nothing_is_called_where_no_response_starts(app: Flask) -> None:
+    hooks.write_headers(app)
+    with app.test_request_context():
+        hooks.as_it_starts(hooks.current_request(), lambda *started: pytest.fail("called"))
+        assert app.full_dispatch_request().status_code == 404
 
 
 # --- Vary ---

@@ -19,6 +19,7 @@ from flask_rf import hooks
 from flask_rf import RequestID
 from flask_rf.logs import AccessLog
 from flask_rf.logs import logger
+from flask_rf.trace_context import TraceContext
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -175,6 +176,14 @@ def test_rule_12_a_socket_is_logged_as_its_handshake(app: Flask, log: Log) -> No
     assert (log.entry()["status"], log.entry()["bytes"]) == (101, 0)
 
 
+def test_rule_12_a_refused_handshake_is_logged_as_refused(app: Flask, log: Log) -> None:
+    app.add_url_rule("/socket", view_func=lambda: abort(403), endpoint="socket", websocket=True)
+    AccessLog(app)
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    response = app.test_client().get("/socket", headers=handshake, buffered=True)
+    assert (log.entry()["status"], log.entry()["bytes"]) == (403, len(response.data))
+
+
 def test_rule_12_a_response_closed_twice_is_one_line(app: Flask, log: Log) -> None:
     app.add_url_rule("/stream", view_func=lambda: Response(map(str, range(3))), endpoint="stream")
     AccessLog(app)
@@ -215,6 +224,33 @@ def test_rule_12_lines_go_to_standard_output_where_nothing_else_is_said(
     assert json.loads(output.out)["status"] == 200
     assert output.err == ""
     assert not caplog.records, "the root logger would write them again"
+
+
+def test_rule_12_handlers_of_your_own_get_the_lines_alone(
+    app: Flask, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    AccessLog(app)
+    app.test_client().get("/orders/7", buffered=True)
+    assert log.entry()["status"] == 200
+    assert capsys.readouterr().out == ""
+
+
+def test_rule_12_a_level_of_your_own_stands(app: Flask, log: Log) -> None:
+    logger.setLevel(logging.WARNING)
+    AccessLog(app)
+    app.test_client().get("/orders/7", buffered=True)
+    assert log.entries() == []
+
+
+def test_rule_09_a_line_names_the_active_span(
+    app: Flask, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = TraceContext("a" * 32, "b" * 16)
+    monkeypatch.setattr("flask_rf.logs.active_span", lambda: span)
+    AccessLog(app)
+    RequestID(app)
+    app.test_client().get("/orders/7", headers={"traceparent": TRACEPARENT}, buffered=True)
+    assert (log.entry()["trace_id"], log.entry()["span_id"]) == ("a" * 32, "b" * 16)
 
 
 @pytest.mark.parametrize(("written", "asked"), [(None, False), ("true", True), ("false", False)])

@@ -3,11 +3,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
+from functools import reduce
 from http.client import HTTPConnection
 from logging.handlers import QueueHandler
+from operator import and_
+from operator import or_
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -109,6 +114,11 @@ def test_rule_02_a_rejected_value_is_never_logged(
 def test_rule_03_never_trusts_nobody(app: Flask) -> None:
     RequestID(app, trust="never")
     assert answered(app, MINE) != MINE
+
+
+def test_rule_03_always_trusts_everybody(app: Flask) -> None:
+    RequestID(app, trust="always")
+    assert answered(app, MINE, environ_overrides={"REMOTE_ADDR": "203.0.113.1"}) == MINE
 
 
 @pytest.mark.parametrize(
@@ -359,11 +369,50 @@ def test_rule_11_a_new_id_is_a_uuid_of_version_7() -> None:
     assert before <= made.int >> 80 <= after
 
 
+def test_rule_11_an_id_has_the_layout_of_rfc_9562_with_74_random_bits() -> None:
+    made = [new_id() for _ in range(1000)]
+    assert [str(uuid.UUID(text)) for text in made] == made
+    numbers, layout = [uuid.UUID(text).int for text in made], (1 << 80) - 1
+    once = layout & reduce(or_, numbers)
+    always = layout & reduce(and_, numbers)
+    version_and_variant = 0b0111 << 76 | 0b10 << 62
+    assert always == version_and_variant
+    assert once == layout ^ (0b1000 << 76 | 0b01 << 62)
+
+
 def test_rule_11_new_ids_differ_and_are_taken_over_by_the_next_service(app: Flask) -> None:
     RequestID(app)
     made = [new_id() for _ in range(1000)]
     assert len(set(made)) == 1000
     assert answered(app, made[0]) == made[0]
+
+
+def test_rule_11_threads_never_make_the_same_id() -> None:
+    made: list[str] = []
+    threads = [Thread(target=lambda: made.extend(new_id() for _ in range(500))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({request_id[14:] for request_id in made}) == len(made) == 4000
+
+
+_FORKS = """
+import os
+from flask_rf.request_id import new_id
+new_id()
+for _ in range(3):
+    if os.fork() == 0:
+        print(new_id()[14:], flush=True)
+        os._exit(0)
+    os.wait()
+print(new_id()[14:])
+"""
+
+
+def test_rule_11_forked_workers_draw_ids_of_their_own() -> None:
+    forked = subprocess.run([sys.executable, "-c", _FORKS], capture_output=True, text=True)
+    assert len(set(forked.stdout.split())) == 4, forked.stderr
 
 
 def test_rule_11_new_ids_sort_by_time() -> None:

@@ -22,7 +22,6 @@ from .etags import strip_conditions
 from .etags import SUFFIXED_TAGS
 from .etags import with_suffix
 from .headers import has_directive
-from .headers import is_partial
 from .headers import mark_encoded
 from .headers import may_transform
 from .mimetypes import eligibility
@@ -33,7 +32,8 @@ from .stream import CompressedStream
 MARK = "_rf_compressed"
 
 _VARY = ("Accept-Encoding",)
-_WITHOUT_BODY = frozenset({*range(100, 200), 204, 205})
+#: Those without a body, and partial ones.
+_UNTOUCHED = frozenset({*range(100, 200), 204, 205, 206})
 
 
 class Compressor:
@@ -50,6 +50,8 @@ class Compressor:
         self.cache = CompressedCache(options.cache_size)
         self._codecs = {codec.coding: codec for codec in codecs}
         self._views = views
+        self._register = options.register
+        self._least = max(1, options.min_size)
         self._choose = Negotiator(tuple(self._codecs))
         self._choose_file = Negotiator(options.algorithm)
         self._is_eligible = eligibility(options.mimetypes)
@@ -68,57 +70,51 @@ class Compressor:
         headers = {name.lower(): value for name, value in response.headers}
         if self._is_eligible(headers.get("content-type")) and self._concerns(asked):
             if may_transform(response, headers):
-                hooks.add_vary(response, _VARY)
-                if not is_partial(response, headers):
-                    self._encode(asked, response)
+                hooks.add_headers(asked, response, {}, _VARY)
+                if "content-range" not in headers:
+                    self._encode(asked, response, headers.get("content-length"))
         return response
 
     def _concerns(self, asked: Request) -> bool:
+        if "HTTP_UPGRADE" in asked.environ and _is_websocket(asked.environ):
+            return False
         view = self._views.get(asked.endpoint or "")
-        marked: bool = getattr(view, MARK, self.options.register)
-        return marked and not _is_websocket(asked.environ)
+        return getattr(view, MARK, self._register)
 
-    def _encode(self, asked: Request, response: Response) -> None:
-        accepted = asked.environ.get("HTTP_ACCEPT_ENCODING")
+    def _encode(self, asked: Request, response: Response, length: str | None) -> None:
+        accepted, status = asked.environ.get("HTTP_ACCEPT_ENCODING"), response.status_code
+        if status in _UNTOUCHED:
+            return
         if response.direct_passthrough:
             if self.options.precompressed:
                 precompressed.substitute(response, self._choose_file(accepted).codings)
             return
         choice = self._choose(accepted)
-        if not choice.codings or response.status_code in _WITHOUT_BODY:
+        if not choice.codings:
             return
         if not self.options.cross_site_cookies and is_risky(asked.environ):
             return
-        if asked.method == "HEAD" or response.status_code == 304:
-            self._describe(asked, response, choice)
-        elif response.is_sequence:
-            self._encode_body(response, choice)
-        elif self._is_worth(response, choice):
-            self._encode_stream(response, choice)
+        is_worth = self._is_worth(response, choice, length)
+        if asked.method == "HEAD" or status == 304:
+            if is_worth or _names_encoded(asked, response, choice.codings[0]):
+                _describe(response, choice.codings[0])
+        elif is_worth:
+            encode = self._encode_body if response.is_sequence else self._encode_stream
+            encode(response, choice)
 
-    def _describe(self, asked: Request, response: Response, choice: Choice) -> None:
-        """Give a HEAD or 304 the headers of the GET, without the length nobody has worked out.
+    def _is_worth(self, response: Response, choice: Choice, written: str | None) -> bool:
+        """Whether the body has bytes enough.
 
-        The coding is announced also where a GET finds that the body does not shrink: to know
-        that it would have to be encoded (RFC 9110 section 9.3.2 asks for less than that).
+        :param written: the Content-Length, where the response says it.
         """
-        coding = choice.codings[0]
-        if self._is_worth(response, choice) or _names_encoded(asked, response, coding):
-            mark_encoded(response, coding)
-            response.headers.pop("Content-Length", None)
-            response.automatically_set_content_length = False
-
-    def _is_worth(self, response: Response, choice: Choice) -> bool:
-        if not response.is_sequence and not self.options.streams:
-            return False
-        length = response.content_length
-        if length is None and response.is_sequence:
+        length: int | None = None
+        if written is not None and written.isdecimal():
+            length = int(written)
+        elif response.is_sequence:
             length = response.calculate_content_length()
-        return length is None or length >= self._least(choice)
-
-    def _least(self, choice: Choice) -> int:
-        """Bytes from which a body is encoded: any body, for a client that refuses identity."""
-        return max(1, self.options.min_size) if choice.identity else 1
+        if length is not None and length < (self._least if choice.identity else 1):
+            return False
+        return self.options.streams or response.is_sequence
 
     def _encode_stream(self, response: Response, choice: Choice) -> None:
         codec = self._codecs[choice.codings[0]]
@@ -130,8 +126,6 @@ class Compressor:
 
     def _encode_body(self, response: Response, choice: Choice) -> None:
         body = response.get_data()
-        if len(body) < self._least(choice):
-            return
         codec = self._codecs[choice.codings[0]]
         encoded = self._compress(body, codec, keep=not has_directive(response, "no-store"))
         if len(encoded) < len(body) or not choice.identity:
@@ -148,6 +142,17 @@ class Compressor:
             encoded = run(codec.compress, body)
             self.cache.put(key, encoded)
         return encoded
+
+
+def _describe(response: Response, coding: str) -> None:
+    """Give a HEAD or 304 the headers of the GET, without the length nobody has worked out.
+
+    The coding is announced also where a GET finds that the body does not shrink: to know
+    that it would have to be encoded (RFC 9110 section 9.3.2 asks for less than that).
+    """
+    mark_encoded(response, coding)
+    response.headers.pop("Content-Length", None)
+    response.automatically_set_content_length = False
 
 
 def _is_websocket(environ: Mapping[str, Any]) -> bool:

@@ -38,6 +38,6 @@ def strip_conditions(environ: dict[str, Any]) -> None:
         environ["HTTP_IF_MATCH"] = without_suffixes(environ["HTTP_IF_MATCH"])
     # The client holds encoded bytes, and ranges are of plain ones: the condition is false, so
     # Range is ignored (section 13.1.5). Comparing plain tags would mix the two.
-    if _SUFFIX.search(environ.get("HTTP_IF_RANGE", "")):
+    if "HTTP_IF_RANGE" in environ and _SUFFIX.search(environ["HTTP_IF_RANGE"]):
         del environ["HTTP_IF_RANGE"]
         environ.pop("HTTP_RANGE", None)

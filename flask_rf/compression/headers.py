@@ -27,10 +27,6 @@ def has_directive(response: Response, directive: str) -> bool:
     return directive in ",".join(response.headers.getlist("Cache-Control")).lower()
 
 
-def is_partial(response: Response, names: Collection[str]) -> bool:
-    return response.status_code == 206 or "content-range" in names
-
-
 def mark_encoded(response: Response, coding: str) -> None:
     """Say that the body is encoded as ``coding``. The length is the caller's."""
     headers = response.headers

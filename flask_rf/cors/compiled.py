@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cached_property
+from functools import lru_cache
 
 from flask import Flask
 from flask import Request
@@ -12,6 +13,8 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from .. import hooks
+from ..response_headers import CORS_HEADERS
+from ..response_headers import Header
 from .policy import Policy
 from .policy import Preflight
 from .resources import Resources
@@ -53,7 +56,8 @@ class CompiledCORS:
             return response if late is None else late
         policy = self._policy_of(current.endpoint, current.path)
         if policy is not None:
-            _put(policy, current.environ.get("HTTP_ORIGIN"), response)
+            headers = _headers(policy, current.environ.get("HTTP_ORIGIN"))
+            hooks.add_headers(current, response, headers, policy.vary)
         return response
 
     def allows_origin(self, origin: str, path: str) -> bool:
@@ -90,7 +94,8 @@ class CompiledCORS:
             response = self._app.response_class(status=204)
             del response.headers["Content-Type"]
         response.headers.update(decision.headers)
-        return _vary(policy, response)
+        hooks.add_vary(response, policy.vary)
+        return response
 
     def _announced_endpoint(self, preflight: Request) -> str | None:
         # Flask resolves OPTIONS to the first rule of the path, whatever methods that has.
@@ -119,30 +124,19 @@ class CompiledCORS:
         return Resources({path: p.exposing(exposed) for path, p in self._policies.items()})
 
 
+@lru_cache(maxsize=256)  # Few origins ask, each many times; a server bounds their length.
+def _headers(policy: Policy, origin: str | None) -> dict[str, tuple[Header, ...]]:
+    return {CORS_HEADERS: tuple(policy.actual(origin).items())}
+
+
 def is_preflight(current: Request) -> bool:
     """Whether it is a CORS-preflight request: OPTIONS, an origin, and the method announced."""
     environ = current.environ
     return (
-        environ["REQUEST_METHOD"] == "OPTIONS"
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
         and "HTTP_ORIGIN" in environ
-        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        and environ["REQUEST_METHOD"] == "OPTIONS"
     )
-
-
-def _put(policy: Policy, origin: str | None, response: Response) -> None:
-    # The policy decides, not a header the view wrote by itself.
-    for name in [n for n, _ in response.headers if n.lower().startswith("access-control-")]:
-        del response.headers[name]
-    for name, value in policy.actual(origin).items():
-        response.headers.add(name, value)
-    _vary(policy, response)
-
-
-def _vary(policy: Policy, response: Response) -> Response:
-    # Denied or not: a cache must not give one origin's response to another.
-    if not policy.any_origin:
-        hooks.add_vary(response, ("Origin",))
-    return response
 
 
 def _exposed_by(app: Flask) -> list[str]:

@@ -46,6 +46,8 @@ class Policy:
         self._options = options
         self._credentials = options.supports_credentials
         self.any_origin = "*" in options.origins
+        # Denied or not: a cache must not give one origin's response to another.
+        self.vary = () if self.any_origin else ("Origin",)
         self._origins = AllowedOrigins(
             options.origins,
             secure_only=self._credentials and not options.dangerously_allow_insecure_origins,

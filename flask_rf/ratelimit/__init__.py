@@ -33,7 +33,6 @@ from .standalone import MemoryRateLimiter
 from .standalone import RateLimitResult
 from .standalone import RedisRateLimiter
 from .stores import make_store
-from .wsgi import HeaderWriter
 
 __all__ = [
     "Decision",
@@ -98,8 +97,7 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         on_worker_start(app, compiled.start_worker)
         if options.enabled:
             hooks.place(app, "limiter", before=compiled.before, teardown=compiled.teardown)
-            writer = HeaderWriter(app.wsgi_app, store, options.headers)
-            app.wsgi_app = writer  # type: ignore[method-assign]
+            hooks.write_headers(app)
         return compiled
 
     def limit(

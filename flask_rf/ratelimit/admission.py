@@ -8,25 +8,33 @@ from typing import Any
 
 from flask import Response
 
+from ..response_headers import Header
 from .responses import Decision
+from .responses import quota_headers
+from .responses import retry_after_seconds
 from .store import Store
 
 logger = logging.getLogger("flask_rf")
+
+#: Where a request's :class:`Admission` is in its environ.
+ADMISSION = "flask_rf.ratelimit"
 
 
 class Admission:
     """What was decided about a request.
 
     :param store: takes the refunds.
+    :param quota: whether a response tells what is left; Retry-After is on every refusal.
     :ivar owes: decisions whose quota may have to be given back.
     :ivar denied: the decision that refused it.
     :ivar response: the answer, once there is one.
     """
 
-    __slots__ = ("__weakref__", "_store", "decisions", "denied", "owes", "response")
+    __slots__ = ("__weakref__", "_quota", "_store", "decisions", "denied", "owes", "response")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, quota: bool) -> None:
         self._store = store
+        self._quota = quota
         self.owes: list[Decision] = []
         self.decisions: list[Decision] = []
         self.denied: Decision | None = None
@@ -51,6 +59,15 @@ class Admission:
         first = bool(owed) and not self.owes
         self.owes += owed
         return first
+
+    def tell(self, status: str, headers: list[Header]) -> None:
+        """Add what was decided to the headers of a response that starts."""
+        if self._quota and self.decisions:
+            headers += quota_headers(self.decisions)
+        if self.denied is not None and status[0] in "45":
+            wait = str(retry_after_seconds(self.denied))
+            headers[:] = [pair for pair in headers if pair[0].lower() != "retry-after"]
+            headers.append(("Retry-After", wait))
 
     def answered(self, response: Response) -> Response:
         """Note the response. Leases of one that streams last until it is closed."""

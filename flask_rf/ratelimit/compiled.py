@@ -12,9 +12,9 @@ from flask import abort
 from flask import after_this_request
 from flask import Flask
 from flask import Request
-from flask import request as current_request
 
-from ..hooks import exempt_endpoints
+from .. import hooks
+from .admission import ADMISSION
 from .admission import Admission
 from .announce import announce
 from .announce import announce_decided
@@ -39,7 +39,6 @@ from .responses import quota_headers
 from .responses import RateLimitExceeded
 from .store import Claim
 from .store import Store
-from .wsgi import ADMISSION
 
 logger = logging.getLogger("flask_rf")
 
@@ -80,7 +79,7 @@ class CompiledLimiter:
         self._lock = Lock()
 
     def before(self) -> Any:
-        request = current_request._get_current_object()  # type: ignore[attr-defined]
+        request = hooks.current_request()
         entry = self._entry(request)
         filters = self._declarations.filters
         if not entry or (filters and any(call(skips, request) for skips in filters)):
@@ -95,8 +94,7 @@ class CompiledLimiter:
     @property
     def admission(self) -> Admission | None:
         """What was decided about the current request so far."""
-        request = current_request._get_current_object()  # type: ignore[attr-defined]
-        found: Admission | None = request.environ.get(ADMISSION)
+        found: Admission | None = hooks.current_request().environ.get(ADMISSION)
         return found
 
     def admit(self, request: Request, entry: Entry) -> Any:
@@ -111,7 +109,9 @@ class CompiledLimiter:
         refusal = RateLimitExceeded(denying) if denying else None
         admission = request.environ.get(ADMISSION)
         if admission is None:
-            admission = request.environ[ADMISSION] = Admission(self.store)
+            admission = Admission(self.store, self.options.headers)
+            request.environ[ADMISSION] = admission
+            hooks.as_it_starts(request, admission.tell)
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
         if admission.owes:
@@ -147,7 +147,7 @@ class CompiledLimiter:
 
         :raises HTTPException: one denies.
         """
-        request = current_request._get_current_object()  # type: ignore[attr-defined]
+        request = hooks.current_request()
         entry = self._planner.compile(declared, request.endpoint or "", request.method)
         response = self.admit(request, entry)
         if response is not None:
@@ -170,7 +170,7 @@ class CompiledLimiter:
         :raises ConfigurationError: a limit cannot be meant.
         """
         with self._lock:
-            endpoints = self._declarations.endpoints(self.app, exempt_endpoints(self.app))
+            endpoints = self._declarations.endpoints(self.app, hooks.exempt_endpoints(self.app))
             self._plan = self._planner.plan(endpoints)
             for target in self._declarations.unreached():
                 logger.warning("The limit on %s is on no route", describe(target))

@@ -7,10 +7,12 @@ import json
 import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask import request
 from flask import Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -210,6 +212,11 @@ def test_rule_19_a_partial_response_is_untouched(app: Flask) -> None:
     assert_untouched(client.get("/", headers=BROWSER))
 
 
+def test_rule_19_a_partial_response_that_names_no_range_is_untouched(app: Flask) -> None:
+    Compress(app)
+    assert_untouched(serve(app, TEXT, 206).get("/", headers=BROWSER))
+
+
 def test_rule_19_any_content_range_is_untouched(app: Flask) -> None:
     Compress(app)
     assert_untouched(serve(app, Content_Range="items 0-9/100").get("/", headers=BROWSER))
@@ -276,6 +283,29 @@ def test_rule_23_head_announces_a_coding_that_only_encoding_could_rule_out(app: 
     assert coding_of(client.get("/", headers=GZIP)) is None
 
 
+def test_rule_23_head_of_a_length_the_view_knows_is_described_as_its_get(app: Flask) -> None:
+    Compress(app)
+
+    @app.get("/known")
+    def known() -> Response:
+        if request.method == "HEAD":
+            return Response(headers={"Content-Length": str(len(TEXT))})
+        return Response(TEXT)
+
+    client = app.test_client()
+    head, get = (client.open("/known", method=m, headers=GZIP) for m in ("HEAD", "GET"))
+    assert coding_of(head) == coding_of(get) == "gzip"
+    assert "Content-Length" not in head.headers
+
+
+@pytest.mark.parametrize("length", ["a few", "-1", "²", ""])
+def test_a_length_that_is_none_is_not_believed(app: Flask, length: str) -> None:
+    Compress(app)
+    response = serve(app, TEXT, Content_Length=length).get("/", headers=GZIP)
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
+    assert decode("gzip", response.data) == TEXT.encode()
+
+
 def test_rule_23_head_of_a_small_body_is_plain_whatever_the_client_holds(app: Flask) -> None:
     Compress(app)
     client = serve(app, "tiny", ETag='"v1"')
@@ -332,11 +362,42 @@ def test_rule_25_a_length_the_view_has_set_is_replaced(app: Flask) -> None:
     assert response.headers.getlist("Content-Length") == [str(len(response.data))]
 
 
+def test_rule_25_a_length_the_view_keeps_by_itself_is_replaced_as_well(app: Flask) -> None:
+    Compress(app)
+
+    @app.get("/own")
+    def own() -> Response:
+        response = Response(TEXT)
+        response.automatically_set_content_length = False
+        response.content_length = len(TEXT)
+        return response
+
+    response = app.test_client().get("/own", headers=GZIP)
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
+
+
 def test_rule_26_a_body_that_does_not_shrink_is_sent_as_it_is(app: Flask) -> None:
     Compress(app, min_size=0)
     response = serve(app, "xyz", ETag='"v1"').get("/", headers=GZIP)
     assert_untouched(response, "xyz")
     assert response.headers["ETag"] == '"v1"'
+
+
+def test_rule_26_a_body_that_stays_as_long_is_sent_as_it_is(app: Flask) -> None:
+    compressor = Compress(app, min_size=0).compiled
+    body = "one body"
+    codec = compressor._codecs["gzip"]
+    compressor.cache.put(compressor.cache.key(body.encode(), codec), b"no less.")
+    assert_untouched(serve(app, body).get("/", headers=GZIP), body)
+
+
+def test_rule_40_a_body_that_is_kept_is_not_compressed_again(app: Flask) -> None:
+    compressor = Compress(app).compiled
+    client = serve(app)
+    first = client.get("/", headers=GZIP)
+    codec = compressor._codecs["gzip"]
+    compressor._codecs["gzip"] = replace(codec, compress=lambda body: pytest.fail("again"))
+    assert client.get("/", headers=GZIP).data == first.data
 
 
 def test_an_empty_body_stays_empty(app: Flask) -> None:
@@ -373,6 +434,11 @@ def test_rule_39_the_response_of_a_websocket_route_is_untouched(app: Flask) -> N
     assert response.status_code == 200
     assert "Vary" not in response.headers
     assert_untouched(response)
+
+
+def test_rule_39_another_upgrade_that_is_offered_changes_nothing(client: FlaskClient) -> None:
+    response = client.get("/", headers={"Connection": "Upgrade", "Upgrade": "h2c", **GZIP})
+    assert (coding_of(response), response.headers["Vary"]) == ("gzip", "Accept-Encoding")
 
 
 def test_rule_39_a_handshake_is_never_answered_406(app: Flask) -> None:

@@ -143,3 +143,16 @@ def test_rule_31_304_made_without_a_body_answers_with_the_tag_it_was_asked(app: 
     assert asked.headers["ETag"] == '"v1:gzip"'
     plain = client.get("/", headers={**GZIP, "If-None-Match": '"v1"'})
     assert plain.headers["ETag"] == '"v1"'
+
+
+def test_rule_31_304_made_without_a_body_names_no_coding_the_client_does_not_hold(
+    app: Flask,
+) -> None:
+    Compress(app)
+    app.add_url_rule("/", "root", lambda: Response(status=304, headers={"ETag": '"v1"'}))
+    app.add_url_rule("/bare", "bare", lambda: Response(status=304))
+    client = app.test_client()
+    held = {**GZIP, "If-None-Match": '"v0:gzip", "v1:br", "v1"'}
+    assert client.get("/", headers=held).headers["ETag"] == '"v1"'
+    bare = client.get("/bare", headers=held)
+    assert (bare.status_code, bare.headers.get("ETag")) == (304, None)

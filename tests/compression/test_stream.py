@@ -107,6 +107,14 @@ def test_streams_can_be_left_alone(app: Flask, headers: dict[str, str]) -> None:
         assert response.headers["Vary"] == "Accept-Encoding"
 
 
+def test_bodies_at_hand_are_compressed_though_streams_are_not(app: Flask) -> None:
+    Compress(app, streams=False)
+    serve(app, ["x" * 4000])
+    response = app.test_client().get("/", headers={"Accept-Encoding": "gzip"})
+    assert decode("gzip", response.data) == b"x" * 4000
+    assert response.headers["Content-Encoding"] == "gzip"
+
+
 def test_rule_34_an_event_stream_is_left_alone_by_default(app: Flask) -> None:
     Compress(app)
     serve(app, Body(["data: 1\n\n"]), Content_Type="text/event-stream")

@@ -155,6 +155,21 @@ def test_rule_19_a_preflight_is_answered_though_a_url_preprocessor_aborts(app: F
     assert (response.status_code, cors_headers(response)) == (404, {"Allow-Origin": SHOP})
 
 
+def test_rule_19_the_apps_after_request_functions_see_the_answer_given_once(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    def sign(response: Response) -> Response:
+        response.headers["X-Signed"] = "yes"
+        return response
+
+    app.after_request(sign)
+    page = shop(app)
+    with caplog.at_level(logging.INFO, "flask_rf"):
+        refused = page.preflight("PUT")
+    assert (refused.status_code, refused.headers["X-Signed"]) == (403, "yes")
+    assert len(caplog.records) == 1
+
+
 def test_rule_20_a_preflight_never_reaches_the_limiter(app: Flask) -> None:
     counted: list[str] = []
     hooks.place(app, "limiter", before=lambda: counted.append(request.method))
@@ -214,6 +229,10 @@ def test_rule_31_max_age_stands_where_it_is_given(
     page = shop(app, max_age=seconds)
     assert cors_headers(page.preflight("GET")).get("Max-Age") == sent
     assert "Max-Age" not in cors_headers(page.request())
+
+
+def test_rule_32_any_header_can_be_exposed_where_no_cookies_are_lent(app: Flask) -> None:
+    assert cors_headers(shop(app, expose_headers="*").request())["Expose-Headers"] == "*"
 
 
 def test_rule_33_exposed_headers_stand_on_actual_responses_only(app: Flask) -> None:
@@ -323,7 +342,9 @@ def test_rule_37_paths_without_a_policy_are_left_to_the_app(app: Flask, resource
     assert page.may("GET", path="/v2/x")
     elsewhere = page.preflight("GET")
     assert (elsewhere.status_code, cors_headers(elsewhere)) == (200, {})
-    assert "Vary" not in page.request().headers
+    left_alone = page.request()
+    assert (left_alone.status_code, cors_headers(left_alone)) == (200, {})
+    assert "Vary" not in left_alone.headers
 
 
 def test_rule_38_options_come_from_app_config_and_the_environment(
@@ -422,6 +443,7 @@ def test_the_headers_of_limits_are_exposed(app: Flask) -> None:
     app.extensions["rf_limiter"] = object()
     exposed = cors_headers(page.request())["Expose-Headers"]
     assert exposed.startswith("Retry-After, RateLimit, RateLimit-Policy, X-RateLimit-Limit, ")
+    assert exposed.endswith(", X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset")
 
 
 def test_private_network_access_is_not_granted(app: Flask) -> None:

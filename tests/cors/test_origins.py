@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_rf.cors.origins import AllowedOrigins
+from flask_rf.cors.origins import allows_strangers
 from flask_rf.cors.origins import is_serialized
-from flask_rf.cors.origins import MAX_LENGTH
 from flask_rf.cors.origins import OriginPattern
 
 
@@ -66,6 +66,12 @@ def test_rule_11_a_wildcard_matches_nothing_else(origin: str) -> None:
     assert origin not in allowed("https://*.a.com")
 
 
+@pytest.mark.parametrize("port", ["", ":443", ":844", ":8444", ":84433"])
+def test_rule_11_a_wildcard_with_a_port_matches_that_port_alone(port: str) -> None:
+    assert "https://x.a.com:8443" in allowed("https://*.a.com:8443")
+    assert f"https://x.a.com{port}" not in allowed("https://*.a.com:8443")
+
+
 @pytest.mark.parametrize("port", ["", ":80", ":3000", ":65535"])
 def test_rule_12_a_port_wildcard_matches_any_port_or_none(port: str) -> None:
     assert f"http://localhost{port}" in allowed("http://localhost:*")
@@ -120,6 +126,7 @@ def test_rule_13_the_correct_form_is_named(written: str, correct: str) -> None:
             "https://[::1",
             "https://*.[::1]",
         ),
+        *("file://server", f"https://{'a.' * 126}aa"),
         *("https://[fe80::1%25eth0]", "https://a.com:0", "https://a.com:65536", "https://a.com:x"),
         *(f"https://{'a' * 64}.com", f"https://{'a.' * 130}com", "1http://a.com"),
     ],
@@ -133,6 +140,7 @@ def test_rule_13_what_has_no_correct_form_is_refused_with_a_hint(written: str) -
     "written",
     [
         *("https://a.com", "http://localhost:3000", "http://127.0.0.1:*", "https://[2001:db8::1]"),
+        *("https://a.com:1", "https://a.com:65535", f"https://{'a.' * 126}a"),
         *("chrome-extension://abcdefghijklmnop", "capacitor://localhost", "https://a.com."),
     ],
 )
@@ -160,16 +168,31 @@ def test_rule_14_a_regular_expression_meets_secure_origins_only_where_it_must() 
     assert "https://a.com" in allowed(anything, secure_only=True)
 
 
+@pytest.mark.parametrize("suffix", ["com", "io", "co.uk", "github.io"])
+def test_rule_15_a_regular_expression_is_tried_with_names_that_anybody_can_obtain(
+    suffix: str,
+) -> None:
+    found = allows_strangers(re.compile(rf"https://[a-z-]+\.{re.escape(suffix)}"))
+    assert found is not None and found.endswith(f".{suffix}")
+    assert allows_strangers(re.compile(rf"https://[a-z-]+\.shop\.{re.escape(suffix)}")) is None
+
+
 @pytest.mark.parametrize("origin", ["https://a.com, https://a.com", "https://a.com,https://b.com"])
 def test_rule_16_a_joined_origin_is_denied(origin: str) -> None:
     assert origin not in allowed("https://a.com", "https://*.com", re.compile(".*"))
 
 
 def test_rule_16_an_overlong_origin_is_denied_whatever_the_patterns() -> None:
-    longest = "https://".ljust(MAX_LENGTH, "a")
+    longest = "https://".ljust(327, "a")
     anything = allowed(re.compile(".*"))
     assert longest in anything
     assert longest + "a" not in anything
+
+
+@pytest.mark.parametrize("rest", ["a" * 320, "a, https://" + "a" * 60])
+def test_rule_16_no_pattern_is_run_on_an_origin_that_is_none(rest: str) -> None:
+    takes_ages = re.compile("https://(a|a+|, https://)+b")
+    assert f"https://{rest}" not in allowed(takes_ages)
 
 
 @given(st.text() | st.from_regex(r"[a-z]+://[a-zA-Z0-9.:\[\]@/ ,\n-]*"))

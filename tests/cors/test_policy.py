@@ -32,6 +32,31 @@ def test_rule_05_any_origin_has_one_constant_answer() -> None:
     assert everyone.actual(A) == {"Access-Control-Allow-Origin": "*"}
 
 
+def test_rule_05_a_preflight_gets_the_literal_star_as_well() -> None:
+    assert asks(policy("*")).headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_rule_01_a_preflight_gets_its_own_origin_back() -> None:
+    several = policy(A, "https://*.b.com")
+    for origin in (A, "https://x.b.com"):
+        answer = several.preflight(origin, "GET", None)
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize("dangerously", [False, True])
+def test_rule_14_with_credentials_a_regular_expression_meets_https_only(
+    credentials: bool, dangerously: bool
+) -> None:
+    either = policy(
+        re.compile(r"https?://a\.com"),
+        supports_credentials=credentials,
+        dangerously_allow_insecure_origins=dangerously,
+    )
+    assert either.allows_origin("https://a.com")
+    assert either.allows_origin("http://a.com") is (dangerously or not credentials)
+
+
 def test_rule_08_credentials_stand_only_beside_an_allowed_origin() -> None:
     lending = policy(supports_credentials=True)
     assert lending.actual(A) == {"Access-Control-Allow-Origin": A, CREDENTIALS: "true"}
@@ -69,6 +94,16 @@ def test_rule_26_any_method_is_echoed_with_credentials() -> None:
     lending = policy(methods=("*",), supports_credentials=True)
     assert asks(lending, "PURGE").headers[METHODS] == "PURGE"
     assert asks(lending, "PURGE, *").refusal
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+def test_rule_26_methods_and_headers_that_are_listed_are_told_whole(credentials: bool) -> None:
+    listing = policy(
+        methods=("PUT",), allow_headers=("X-A", "X-B"), supports_credentials=credentials
+    )
+    answer = asks(listing, "PUT", "x-b").headers
+    assert answer[METHODS] == "GET, HEAD, POST, PUT"
+    assert answer[HEADERS] == "X-A, X-B"
 
 
 def test_rule_28_one_disallowed_header_fails_the_whole_preflight() -> None:

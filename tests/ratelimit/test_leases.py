@@ -100,7 +100,7 @@ class Unsteady(MemoryStore):
 
 def held(store: MemoryStore, rate: str) -> Admission:
     asked = claim(policy(rate, lease=True))
-    admission = Admission(store)
+    admission = Admission(store, quota=True)
     admission.add([Decision(asked, store.take([asked])[0])], None)
     return admission
 

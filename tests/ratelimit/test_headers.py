@@ -1,3 +1,5 @@
+"""What the limiter writes on responses as they start."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
