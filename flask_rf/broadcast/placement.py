@@ -46,9 +46,10 @@ class Placement:
         self._histories = histories
         self._max_replay = max_replay
 
-    def start(self, channel: str, since: Since | None) -> Start:
+    def start(self, channel: str, socket_id: str, since: Since | None) -> Start:
         """Where a socket starts whose events on ``channel`` are kept from now on.
 
+        :param socket_id: its id; events that leave it out are none that it has missed.
         :raises RedisUnavailable: it wants what it has missed, and nobody can tell now.
         """
         if self._histories.of(channel) is None:
@@ -59,7 +60,7 @@ class Placement:
             if since is not None:
                 raise
             return Start()  # :meth:`settle` will place it
-        return self._from(channel, found, since)
+        return self._from(channel, found, socket_id, since)
 
     def settle(self) -> None:
         """Place those who came while the histories could not be read; they may lack something.
@@ -87,13 +88,14 @@ class Placement:
             self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
         return found
 
-    def _from(self, channel: str, found: Recovered, since: Since | None) -> Start:
+    def _from(self, channel: str, found: Recovered, socket_id: str, since: Since | None) -> Start:
         place = found.position._asdict()
         if since is None:
             return Start(place, place=found.position)
         if since.position is None:
             return _lost(channel, place)
-        events = [e for e in found.events if not since.socket_id or e.skip != since.socket_id]
+        own = {socket_id, since.socket_id} - {""}
+        events = [e for e in found.events if e.skip not in own]
         if not found.complete or sum(len(e.payload) for e in events) > self._max_replay:
             return _lost(channel, place)
         frames = b"".join(text_frame(envelope.payload) for envelope in events)

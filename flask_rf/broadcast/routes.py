@@ -7,7 +7,6 @@ import binascii
 import threading
 from collections.abc import Callable
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 from flask import abort
@@ -22,6 +21,7 @@ from flask_sock import Sock
 from ..client_address import ClientAddress
 from ..client_address import network_of
 from . import protocol
+from . import scripts
 from .authorization import Denied
 from .authorization import user_id
 from .broadcasting import Broadcasting
@@ -72,7 +72,7 @@ class _Routes:
     def __init__(self, broadcasting: Broadcasting, clients: ClientAddress) -> None:
         self._broadcasting = broadcasting
         self._clients = clients
-        self._client = resources.files(__package__).joinpath("client/rf.js").read_bytes()
+        self._client = scripts.served("rf.js")
 
     def inspect_handshake(self) -> None:
         """Refuse what is no WebSocket handshake, or comes from a page of a foreign site."""

@@ -8,16 +8,15 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-import flask_rf
+from flask_rf.broadcast.scripts import served
 
-CLIENT = Path(flask_rf.__file__).parent / "broadcast" / "client" / "rf.js"
 _FAKES = Path(__file__).with_name("fakes.js")
 _SCRIPT = '<script src="/broadcasting/rf.js"></script>'
 
 PING = {"event": "pusher:ping", "data": {}}
 
 
-def subscription(channel: str, **more: str) -> dict[str, object]:
+def subscription(channel: str, **more: Any) -> dict[str, object]:
     """The frame that asks to be let into a channel."""
     return {"event": "pusher:subscribe", "data": {"channel": channel, "auth": "", **more}}
 
@@ -34,7 +33,8 @@ class Wire:
         self.page.clock.install(time=0)
         self.page.add_init_script(path=_FAKES)
         self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html"))
-        self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(path=CLIENT))
+        client = {"body": served("rf.js"), "content_type": "text/javascript"}
+        self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(**client))
         self.page.goto("https://shop.test/")
         self.page.clock.pause_at(3600)  # from here on, only wait() lets time pass
         self.run(

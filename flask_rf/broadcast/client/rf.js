@@ -19,6 +19,7 @@
    * @typedef {{id: string} & Record<string, any>} Member  the user's id and what the app tells of them
    * @typedef {{type: string, error: string, status: number}} Refusal
    * @typedef {(data: any, meta: {userId?: string}) => void} Listener
+   * @typedef {{epoch: string, offset: number, socket_id: string}} Place  the last event heard
    */
 
   const HANDSHAKE = 10_000; // ms for a new connection to greet us
@@ -28,6 +29,7 @@
 
   const SUBSCRIBED = "pusher_internal:subscription_succeeded";
   const REFUSED = "pusher:subscription_error";
+  const MISSED = "rf:missed";
   const STATES = new Map([
     ["pusher:connection_established", "connected"],
     ["rf:interrupted", "interrupted"],
@@ -188,6 +190,8 @@
   class Channel {
     _subscribed = false;
     _listeners = new Listeners();
+    /** Up to where we have heard the channel, if it has a history. @type {Place | undefined} */
+    _place;
 
     constructor(name, send) {
       /** As on the wire, prefix included. @type {string} */
@@ -216,6 +220,21 @@
     /** @param {(refusal: Refusal) => void} listener */
     error(listener) {
       return this.listen(REFUSED, listener);
+    }
+
+    /** Events may be lost for good: fetch anew what they tell of. @param {() => void} listener */
+    missed(listener) {
+      return this.listen(MISSED, listener);
+    }
+
+    /** Notes how far we have come. @returns {boolean} whether this is news */
+    _note({ event, epoch, offset, recovered }, socket_id) {
+      const { _place: place } = this;
+      const mayRepeat = event !== SUBSCRIBED && event !== MISSED;
+      if (mayRepeat && place && epoch === place.epoch && offset <= place.offset) return false;
+      if (recovered === false) this._place = undefined;
+      if (epoch) this._place = { epoch, offset, socket_id };
+      return true;
     }
 
     _receive(event, data, meta) {
@@ -400,9 +419,12 @@
       this.#listeners.tell("state", state, detail);
     }
 
-    #receive({ event, channel, user_id: userId }, data) {
-      if (channel) this.#channels.get(channel)?._receive(event, data, { userId });
-      else if (event === "pusher:error") this.#listeners.tell("error", data);
+    #receive(frame, data) {
+      const { event, channel: name, user_id: userId } = frame;
+      const channel = this.#channels.get(name);
+      if (channel?._note(frame, this.socketId)) channel._receive(event, data, { userId });
+      if (name) return;
+      if (event === "pusher:error") this.#listeners.tell("error", data);
       else if (event === "pusher:connection_established") {
         this.#channels.forEach((channel) => this.#subscribe(channel));
       }
@@ -420,7 +442,9 @@
         if (!answer.error) {
           const { auth = "", channel_data } = answer;
           if (channel_data) channel.me = parse(channel_data).user_id;
-          return this.#connection.send("pusher:subscribe", { channel: name, auth, channel_data });
+          const recover = channel._place;
+          const wanted = { channel: name, auth, channel_data, recover };
+          return this.#connection.send("pusher:subscribe", wanted);
         }
         const { status } = answer;
         if (status && status !== 429 && status < 500) {
