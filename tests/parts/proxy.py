@@ -14,11 +14,13 @@ class FaultProxy:
     :ivar delay: seconds by which each answer is held back.
     :ivar deaf: connections are accepted, and nothing passes on them.
     :ivar refusing: new connections are ended at once.
+    :ivar forbidden: what ends a connection whose client says it.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
         self.deaf = self.refusing = False
+        self.forbidden = b""
         self._target = port
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -60,6 +62,8 @@ class FaultProxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket, delayed: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self.forbidden and self.forbidden in data and not delayed:
+                    break
                 if delayed and self.delay:
                     time.sleep(self.delay)
                 while self.deaf:
