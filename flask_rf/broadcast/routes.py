@@ -58,7 +58,8 @@ def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> Bluepr
     for prefix in ("/broadcasting", "/pusher"):
         blueprint.post(f"{prefix}/auth", endpoint="auth")(routes.auth)
         blueprint.post(f"{prefix}/user-auth", endpoint="user_auth")(routes.user_auth)
-    blueprint.get("/broadcasting/rf.js", endpoint="client")(routes.client)
+    names = ",".join(f'"{name}"' for name in scripts.NAMES)
+    blueprint.get(f"/broadcasting/<any({names}):name>", endpoint="client")(routes.client)
     return blueprint
 
 
@@ -80,7 +81,7 @@ class _Routes:
         self._clients = clients
         self._leaves = Leaves(broadcasting)
         self._streams = Streams(broadcasting.options)
-        self._client = scripts.served("rf.js")
+        self._scripts = {name: scripts.served(name) for name in scripts.NAMES}
 
     def inspect(self) -> None:
         """Refuse what is no WebSocket handshake, and pages of foreign sites."""
@@ -194,8 +195,9 @@ class _Routes:
         socket_id = _socket_id(_fields())
         return _signed(lambda: self._leaves.to_sign_in(socket_id))
 
-    def client(self) -> Response:
-        response = Response(self._client, mimetype="text/javascript")
+    def client(self, name: str) -> Response:
+        """A script of the browser's side."""
+        response = Response(self._scripts[name], mimetype="text/javascript")
         response.cache_control.max_age = 3600
         response.cache_control.public = True
         response.add_etag()

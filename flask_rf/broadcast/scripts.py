@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+#: Our own client, and what gives pusher-js and Laravel Echo recovery.
+NAMES = ("rf.js", "pusher-recovery.js")
+
 #: A comment that has its lines to itself. One that shares a line with code stays: to tell it
 #: from a text that looks like one would need a parser of the language.
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)

@@ -14,7 +14,7 @@ from flask_rf.broadcast.scripts import served
 from flask_rf.broadcast.scripts import without_comments
 
 FOLDER = Path(scripts.__file__).with_name("client")
-NAMES = sorted(path.name for path in FOLDER.glob("*.js"))
+NAMES = sorted(path.name for path in FOLDER.glob("*"))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,10 @@ def test_no_text_of_a_script_goes_over_several_lines(name: str) -> None:
     """What looks like a comment in it would be lost."""
     lines = without_comments((FOLDER / name).read_text("utf-8")).split("\n")
     assert [line for line in lines if line.count("`") % 2] == []
+
+
+def test_every_script_of_the_package_is_served() -> None:
+    assert sorted(scripts.NAMES) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
