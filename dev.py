@@ -31,6 +31,7 @@ from pathlib import Path
 from types import FrameType
 
 from tools import environment
+from tools.deployment import deployment
 from tools.environment import prepare
 from tools.environment import PYTHON
 from tools.node import node
@@ -128,6 +129,8 @@ def test(options: argparse.Namespace) -> int:
         found = node()
         env["PATH"] = f"{found.parent}{os.pathsep}{os.environ['PATH']}"
         say(f"The tests' Node is {found}")
+    if "deployment" not in options.without:
+        deployment()
     if "browser" not in options.without:
         env["CHROME_PATH"] = chromium()
         say(f"The tests' Chromium is {env['CHROME_PATH']}")
@@ -227,7 +230,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
-    parts = ["browser", "node"]
+    parts = ["browser", "deployment", "node"]
     test_parser.add_argument("--without", action="append", default=[], choices=parts)
     add(lint)
     add(docs)

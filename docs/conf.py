@@ -12,7 +12,7 @@ project = "flask_rf"
 copyright = "the authors of flask_rf"
 version = release = metadata.version("flask-rf")
 
-extensions = ["changelog", "settings_tables"]
+extensions = ["capacity_tables", "changelog", "migration_tables", "settings_tables"]
 exclude_patterns = ["_build"]
 nitpicky = True
 highlight_language = "none"

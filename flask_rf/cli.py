@@ -19,8 +19,10 @@ _FEATURES = {
     "broadcast": ("flask_rf.broadcast.commands", "broadcast_command"),
     "channels": ("flask_rf.broadcast.commands", "channels_command"),
     "cors": ("flask_rf.cors.commands", "cors_command"),
+    "doctor": ("flask_rf.doctor.commands", "doctor"),
     "health": ("flask_rf.health.commands", "health"),
     "limits": ("flask_rf.ratelimit.commands", "limits_command"),
+    "migrate": ("flask_rf.migration.commands", "migrate"),
 }
 
 

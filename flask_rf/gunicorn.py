@@ -14,7 +14,7 @@ import time
 from typing import Any
 from typing import NoReturn
 
-worker_class = "gevent"
+worker_class = "flask_rf.gunicorn_worker.Worker"
 worker_connections = 1000
 _shared = os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE")
 workers = int(os.environ.get("WEB_CONCURRENCY") or ((os.cpu_count() or 1) if _shared else 1))

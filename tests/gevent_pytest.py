@@ -6,7 +6,7 @@ import sys
 
 from gevent import monkey
 
-_ELSEWHERE = {"browser", "servers", "soak", "unpatched"}
+_ELSEWHERE = {"browser", "deployment", "servers", "soak", "unpatched"}
 
 
 class _Patched:

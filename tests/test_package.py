@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
+from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
@@ -42,21 +43,113 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     assert tops == {"flask_rf", f"flask_rf-{version('flask-rf')}.dist-info"}
 
 
-@pytest.mark.servers
-def test_the_wheel_alone_can_be_imported_before_its_dependencies(
-    wheel: Path, tmp_path: Path
-) -> None:
-    venv = tmp_path / "venv"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that holds the wheel and nothing else."""
+    venv = tmp_path_factory.mktemp("clean") / "venv"
     python = venv / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
-    subprocess.run([*pip, "--no-index", "--no-deps", wheel], check=True, cwd=tmp_path)
-    imported = subprocess.run([python, "-c", "import flask_rf"], cwd=tmp_path, capture_output=True)
-    assert imported.returncode == 0, imported.stderr
+    subprocess.run([*pip, "--no-index", "--no-deps", wheel], check=True, cwd=venv)
+    return python
+
+
+def said(python: Path | str, program: str, cwd: Path, *paths: Path) -> str:
+    """What a program prints.
+
+    :param paths: more folders of packages.
+    """
+    environment = {"PATH": "", "PYTHONPATH": ":".join(map(str, paths))}
+    command = [python, "-W", "error", "-c", program]
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+#: Where the dependencies of the tests are, without flask_rf's own sources.
+DEPENDENCIES = Path(str(files("flask").joinpath(".."))).resolve()
+FORBIDDEN = "{'gevent', 'redis', 'ssl', 'hiredis', 'brotli', 'gunicorn'} & set(sys.modules)"
+
+
+@pytest.mark.servers
+def test_the_wheel_alone_can_be_imported_before_its_dependencies(
+    installed: Path, tmp_path: Path
+) -> None:
+    assert "venv" in said(installed, "import flask_rf; print(flask_rf.__file__)", tmp_path)
+
+
+@pytest.mark.servers
+def test_the_installed_wheel_holds_the_scripts_the_client_and_the_types(
+    installed: Path, tmp_path: Path
+) -> None:
+    program = """
+from importlib.resources import files
+from pathlib import Path
+root = files("flask_rf")
+print(len(list(Path(str(root)).rglob("*.lua"))))
+print((root / "broadcast/client/rf.js").read_text().count("class Channel"))
+print((root / "py.typed").is_file())
+"""
+    scripts, client, typed = said(installed, program, tmp_path).split()
+    assert int(scripts) == len(list((ROOT / "flask_rf").rglob("*.lua"))) > 5
+    assert (client, typed) == ("1", "True")
+
+
+@pytest.mark.servers
+def test_an_app_of_the_installed_wheel_works(installed: Path, tmp_path: Path) -> None:
+    """With its dependencies from the tests' environment, but not its sources."""
+    program = """
+import flask_rf
+from flask import Flask
+app = Flask("shop")
+rf = flask_rf.RF(app)
+app.add_url_rule("/", "home", rf.limiter.limit("1/minute")(lambda: "home"))
+client = app.test_client()
+print(flask_rf.__file__, [client.get("/").status_code for _ in range(2)])
+print(client.get("/broadcasting/rf.js").status_code, client.get("/health/ready").status_code)
+"""
+    output = said(installed, program, tmp_path, DEPENDENCIES)
+    assert str(installed.parents[1]) in output
+    assert output.endswith("[200, 429]\n200 200")
+
+
+@pytest.mark.servers
+def test_importing_it_patches_nothing_and_loads_nothing_that_must_be_patched_first(
+    installed: Path, tmp_path: Path
+) -> None:
+    """Neither does setting a feature up that needs neither gevent nor Redis."""
+    program = f"""
+import sys, socket, threading, time
+originals = socket.socket, threading.Thread, time.sleep
+import flask_rf
+print(sorted({FORBIDDEN}))
+from flask import Flask
+flask_rf.RequestID(Flask("shop"))
+print(sorted({{'gevent', 'redis'}} & set(sys.modules)))
+print(originals == (socket.socket, threading.Thread, time.sleep))
+"""
+    assert said(installed, program, tmp_path, DEPENDENCIES) == "[]\n[]\nTrue"
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("statement", ["import flask_rf", "from flask_rf import RF"])
+def test_what_importing_it_costs_is_reported(
+    installed: Path, tmp_path: Path, statement: str
+) -> None:
+    """Over Flask's own import, in seconds. A busy machine decides nothing: it is no limit."""
+    program = f"""
+import time, flask
+began = time.perf_counter()
+{statement}
+print(time.perf_counter() - began)
+"""
+    seconds = min(float(said(installed, program, tmp_path, DEPENDENCIES)) for _ in range(3))
+    print(f"{statement} takes {seconds:.4f} s over Flask's own import")
+    assert seconds > 0
 
 
 def test_importing_the_package_loads_nothing_that_gevent_must_patch_first() -> None:
-    program = "import flask_rf, sys; print(sorted({'redis', 'gevent', 'ssl'} & set(sys.modules)))"
+    program = f"import flask_rf, sys; print(sorted({FORBIDDEN}))"
     command = [sys.executable, "-c", program]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
 

@@ -91,11 +91,11 @@ def _by_apt() -> bool:
 
 def _install(group: str) -> None:
     say(f"Installing flask-rf and its {group} dependencies into .venv.")
-    _pip_install("--upgrade", "pip>=25.1")  # the first that reads dependency groups
-    _pip_install("--constraint", LOCK, "--editable", ROOT, "--group", group)
+    pip_install("--upgrade", "pip>=25.1")  # the first that reads dependency groups
+    pip_install("--constraint", LOCK, "--editable", ROOT, "--group", group)
 
 
-def _pip_install(*arguments: str | Path) -> None:
+def pip_install(*arguments: str | Path) -> None:
     options = ("-qq", "--disable-pip-version-check", "--no-input")
     if run(PYTHON, "-m", "pip", "install", *options, *arguments) != 0:
         raise Trouble("pip could not install that. Is there a network? Then run this again.")
@@ -109,7 +109,7 @@ def lock(*options: str) -> int:
     """
     if not _is_sound():
         _make()
-    _pip_install("uv>=0.9")  # without the rest, which an outdated lock would refuse
+    pip_install("uv>=0.9")  # without the rest, which an outdated lock would refuse
     command = [PYTHON, "-m", "uv", "pip", "compile", "-", "--group", "dev", *options]
     command += ["--universal", "--python-version", "3.10", "--no-python-downloads"]
     command += ["--no-annotate", "--no-emit-package", "flask-rf", "--output-file", LOCK]
@@ -132,5 +132,6 @@ def _apt_update() -> None:
 
 
 def _apt(*arguments: str) -> int:
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    # Offline: what a test needs is not to become a service of this machine.
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
     return run("apt-get", "-y", *arguments, env=env, stdout=subprocess.DEVNULL)

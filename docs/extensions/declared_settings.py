@@ -12,7 +12,7 @@ import flask_rf
 from flask_rf.settings import Options
 from flask_rf.settings import Setting
 
-#: Imported by gunicorn alone; it declares nothing.
+#: What gunicorn alone imports begins so; it declares nothing.
 _FOR_GUNICORN = "flask_rf.gunicorn"
 
 _TITLES = {
@@ -31,7 +31,7 @@ _TITLES = {
 def declared() -> dict[str, dict[str, Setting]]:
     """Every setting by its key, by the prefix of its options."""
     for module in pkgutil.walk_packages(flask_rf.__path__, "flask_rf."):
-        if module.name != _FOR_GUNICORN:
+        if not module.name.startswith(_FOR_GUNICORN):
             importlib.import_module(module.name)
     found: dict[str, dict[str, Setting]] = {}
     for options in _subclasses(Options):

@@ -9,6 +9,7 @@ Open it in a second, private window to be two people.
 import os
 import secrets
 import time
+from pathlib import Path
 
 from flask import abort
 from flask import Flask
@@ -31,7 +32,10 @@ ROOM = f"/rooms/<any({','.join(ROOMS)}):room>"
 
 app = Flask(__name__)
 # All workers sign sessions and channels with one key: set your own in production.
+key_file = os.environ.get("SECRET_KEY_FILE")  # as containers get their secrets
 app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "for development only")
+if key_file:
+    app.config["SECRET_KEY"] = Path(key_file).read_text().strip()
 app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
 rf = RF(app)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Protocol
 from typing import TypeVar
@@ -24,6 +25,8 @@ _SLICE = 0.002
 _TURN = 1e-9
 
 T = TypeVar("T")
+
+_NOWHERE: Mapping[str, Position] = {}
 
 Event = tuple[str, Envelope]
 Framed = tuple[Envelope, bytes]
@@ -151,24 +154,14 @@ class Hub:
             audience = self._channels.get(channel)
             return audience.place if audience else None
 
-    def begin(self, channel: str, place: Position) -> bool:
+    def begin(self, channel: str, place: Position) -> None:
         """Note where the first of a channel's sockets stands.
 
-        :return: False where others are further on, or in another epoch.
+        Who comes later may stand behind or before: what it lacks is kept for it.
         """
         with self._lock:
             audience = self._channels.get(channel)
-            if audience is None:
-                return True
-            others = audience.place or place
-            audience.place = others
-            return others.epoch == place.epoch and others.offset <= place.offset
-
-    def move(self, channel: str, place: Position) -> None:
-        """Note that all of a channel's sockets have heard, or know they missed, all up to here."""
-        with self._lock:
-            audience = self._channels.get(channel)
-            if audience is not None:
+            if audience is not None and audience.place is None:
                 audience.place = place
 
     def places(self) -> list[tuple[str, Position]]:
@@ -176,31 +169,40 @@ class Hub:
         with self._lock:
             return [(name, a.place) for name, a in self._channels.items() if a.place is not None]
 
-    def unplaced(self) -> list[str]:
-        """The channels of which it is not known how far they have been heard."""
-        with self._lock:
-            return [name for name, audience in self._channels.items() if audience.place is None]
+    def deliver(self, burst: Sequence[Event], places: Mapping[str, Position] = _NOWHERE) -> None:
+        """Send what arrived in one go; each socket gets its part in one piece, in order.
 
-    def deliver(self, burst: Sequence[Event]) -> None:
-        """Send what arrived in one go; each socket gets its part in one piece, in order."""
+        :param places: of channels, up to where all their sockets have heard with it.
+        """
         by_channel: dict[str, list[Framed]] = {}
         for channel, envelope in burst:
             framed = envelope, text_frame(envelope.payload)
             by_channel.setdefault(channel, []).append(framed)
         if len(by_channel) == 1 and (len(burst) == 1 or not any(e.skip for _, e in burst)):
             ((channel, events),) = by_channel.items()
-            sinks, waiting = self._listeners(channel)
+            sinks, waiting = self._listeners(channel, places)
             self._fan_out(sinks, b"".join(frame for _, frame in events), burst[0][1].skip)
             self._keep(channel, waiting, events)
         elif burst:
-            self._deliver_mixed(burst, by_channel)
+            self._deliver_mixed(burst, by_channel, places)
+
+    def repeat(self, channel: str, envelope: Envelope) -> None:
+        """Pass on what those have who listen to a channel; who still waits may lack it."""
+        _, waiting = self._listeners(channel, _NOWHERE)
+        if waiting:
+            self._keep(channel, waiting, [(envelope, text_frame(envelope.payload))])
 
     def push(self, channel: str, message: bytes) -> None:
         """Send a message to all on a channel."""
         self.deliver([(channel, Envelope(message, time.time()))])
 
-    def _deliver_mixed(self, burst: Sequence[Event], by_channel: dict[str, list[Framed]]) -> None:
-        listeners = {channel: self._listeners(channel) for channel in by_channel}
+    def _deliver_mixed(
+        self,
+        burst: Sequence[Event],
+        by_channel: dict[str, list[Framed]],
+        places: Mapping[str, Position],
+    ) -> None:
+        listeners = {channel: self._listeners(channel, places) for channel in by_channel}
         frames = {channel: iter(events) for channel, events in by_channel.items()}
         parts: dict[str, tuple[Sink, list[bytes]]] = {}
         for channel, envelope in burst:
@@ -240,11 +242,15 @@ class Hub:
     def _audience(self, channel: str) -> _Audience:
         return self._channels.setdefault(channel, _Audience())
 
-    def _listeners(self, channel: str) -> tuple[tuple[Sink, ...], tuple[Waiting, ...]]:
+    def _listeners(
+        self, channel: str, places: Mapping[str, Position]
+    ) -> tuple[tuple[Sink, ...], tuple[Waiting, ...]]:
+        """Who is to get events; whoever comes later stands behind them."""
         with self._lock:
             audience = self._channels.get(channel)
             if audience is None:
                 return (), ()
+            audience.place = places.get(channel, audience.place)
             return tuple(audience.sinks.values()), tuple(audience.waiting.values())
 
 

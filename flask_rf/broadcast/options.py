@@ -16,7 +16,6 @@ from .. import kinds
 from ..errors import ConfigurationError
 from ..redis import redis_url
 from ..redis import RedisOptions
-from ..redis.cluster import is_cluster
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
@@ -129,12 +128,6 @@ class BroadcastOptions(Options):
         """:raises ConfigurationError: a back end that cannot carry events."""
         if self.backend == "redis" and self.redis_url is None:
             raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
-        if self.between_processes and is_cluster(str(self.redis_url)):
-            raise ConfigurationError(
-                "BROADCAST_REDIS_URL",
-                "redis+cluster://…",
-                "name one server or a Sentinel's primary here; a Cluster is for rate limits",
-            )
 
     @property
     def between_processes(self) -> bool:

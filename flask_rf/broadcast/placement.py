@@ -16,6 +16,7 @@ from .history import Position
 from .history import Recovered
 from .history import Since
 from .hub import Hub
+from .hub import Sink
 from .wire import text_frame
 
 logger = logging.getLogger("flask_rf.broadcast")
@@ -45,11 +46,13 @@ class Placement:
         self._hub = hub
         self._histories = histories
         self._max_replay = max_replay
+        self._unsure: list[tuple[Sink, str]] = []
 
-    def start(self, channel: str, socket_id: str, since: Since | None) -> Start:
-        """Where a socket starts whose events on ``channel`` are kept from now on.
+    def start(self, sink: Sink, channel: str, since: Since | None) -> Start:
+        """Where a socket starts for which the hub keeps the events of ``channel`` from now on.
 
-        :param socket_id: its id; events that leave it out are none that it has missed.
+        Events that leave it out are none that it has missed.
+
         :raises RedisUnavailable: it wants what it has missed, and nobody can tell now.
         """
         if self._histories.of(channel) is None:
@@ -59,19 +62,21 @@ class Placement:
         except RedisUnavailable:
             if since is not None:
                 raise
-            return Start()  # :meth:`settle` will place it
-        return self._from(channel, found, socket_id, since)
+            self._unsure.append((sink, channel))
+            return Start()
+        return self._from(sink.socket_id, channel, found, since)
 
     def settle(self) -> None:
-        """Place those who came while the histories could not be read; they may lack something.
+        """Tell those who came while no history could be read that they may lack something.
 
         :raises RedisUnavailable: they still cannot.
         """
-        for channel in self._hub.unplaced():
-            if not channel.startswith("#") and self._histories.of(channel) is not None:
-                (found,) = self._broker.recover([(channel, None)])
-                self._hub.move(channel, found.position)
-                self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+        while self._unsure:
+            sink, channel = self._unsure[-1]
+            (found,) = self._broker.recover([(channel, None)])
+            self._unsure.remove((sink, channel))
+            self._hub.begin(channel, found.position)
+            sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
 
     def _find(self, channel: str, since: Since | None) -> Recovered:
         wanted = since.position if since else None
@@ -79,16 +84,10 @@ class Placement:
         if heard is not None and (since is None or wanted == heard):
             return Recovered(heard, complete=True)
         (found,) = self._broker.recover([(channel, wanted)])
-        if self._hub.begin(channel, found.position):
-            return found
-        # The others have heard more meanwhile, or a new epoch has begun that they do not know of.
-        (found,) = self._broker.recover([(channel, wanted)])
-        if not self._hub.begin(channel, found.position):
-            self._hub.move(channel, found.position)
-            self._hub.push(channel, protocol.missed(channel, **found.position._asdict()))
+        self._hub.begin(channel, found.position)
         return found
 
-    def _from(self, channel: str, found: Recovered, socket_id: str, since: Since | None) -> Start:
+    def _from(self, socket_id: str, channel: str, found: Recovered, since: Since | None) -> Start:
         place = found.position._asdict()
         if since is None:
             return Start(place, place=found.position)

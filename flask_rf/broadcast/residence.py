@@ -75,7 +75,7 @@ class Residence:
         self._hub.wait(channel.name, connection.socket_id)
         self._broker.subscribe(channel.name)
         try:
-            start = self._placement.start(channel.name, connection.socket_id, since)
+            start = self._placement.start(connection, channel.name, since)
             members = self._enter(connection, channel.name, member) if member else None
         except ChannelFull:
             self._turn_away(connection, channel.name)

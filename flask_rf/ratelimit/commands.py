@@ -71,7 +71,9 @@ def _shared_limiter() -> CompiledLimiter:
         raise click.ClickException(
             "counts are in the memory of each worker, where no command sees them; set REDIS_URL"
         )
-    look = Claim(Policy(Limit(Rate(1, 1)), "fixed-window", "deny", "", ""), "look", 0)
+    policy = Policy(Limit(Rate(1, 1)), "fixed-window", "deny", "", "")
+    # Under our own prefix: an ACL may allow no other.
+    look = Claim(policy, f"{compiled.namespace}:look", 0)
     if compiled.store.take([look])[0].held_by is None:
         raise click.ClickException("Redis does not answer")
     return compiled

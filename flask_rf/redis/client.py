@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from typing import cast
 from typing import ClassVar
@@ -139,7 +140,8 @@ class RedisServer:
             **overrides,
         }
         self._client: Redis | None = None
-        self._pid = 0
+        self._pid = os.getpid()
+        self._making = Lock()
 
     def __repr__(self) -> str:
         return f"<RedisServer {self.address}>"
@@ -153,9 +155,16 @@ class RedisServer:
     @property
     def client(self) -> Redis:
         """redis-py's client. It is never shared across a fork."""
-        if self._client is None or self._pid != os.getpid():
-            self._client, self._pid = _make_client(self.url, dict(self._overrides)), os.getpid()
-        return self._client
+        client, pid = self._client, os.getpid()
+        if client is not None and self._pid == pid:
+            return client
+        if self._pid != pid:
+            self._making = Lock()  # a thread of the parent may have held the other
+        with self._making:
+            # One only: a client that is dropped closes the connections that others use of it.
+            if self._client is None or self._pid != pid:
+                self._client, self._pid = _make_client(self.url, dict(self._overrides)), pid
+            return self._client
 
     def close(self) -> None:
         """Close this process's connections."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from .client import failures
+from .client import raise_first
 from .client import RedisOptions
 from .client import RedisServer
 from .primary import Command
@@ -46,10 +47,13 @@ class ClusterSender:
 
         :raises redis.exceptions.RedisError: there was none in time, or it is an error.
         """
-        return self._client().execute_command(*command)
+        if len(command) == 1:  # PING, to any of them
+            return self._client().execute_command(*command)
+        (reply,) = raise_first(self.execute_each([command]))
+        return reply
 
     def execute_each(self, commands: Sequence[Command]) -> list[Any]:
-        """Send scripts, each with its first key third, to their servers; then await the replies.
+        """Send commands to the servers that hold their first keys; then await the replies.
 
         :return: replies, and an exception in the place of one that failed.
         """
@@ -84,7 +88,7 @@ def _ask(client: Any, command: Command) -> Callable[[], Any]:
     plain = command(UNKNOWN) if callable(command) else command
     by_client = partial(client.execute_command, *plain)
     try:
-        node = client.get_node_from_key(plain[3])
+        node = client.get_node_from_key(_first_key(plain))
         pool = client.get_redis_connection(node).connection_pool
         connection = pool.get_connection()
     except failures():
@@ -101,6 +105,10 @@ def _ask(client: Any, command: Command) -> Callable[[], Any]:
             pool.release(connection)
 
     return reply
+
+
+def _first_key(command: tuple[Any, ...]) -> Any:
+    return command[3] if command[0] in ("EVALSHA", "EVAL") else command[1]
 
 
 def _outcome(reply: Callable[[], Any]) -> Any:

@@ -39,7 +39,7 @@ class Commands(Protocol):
     def execute_each(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands together and wait for their replies.
 
-        In a Cluster, where each goes to the server of its keys, all are scripts.
+        In a Cluster each goes to the server of its first key.
 
         :return: replies, and an exception in the place of one that failed.
         """

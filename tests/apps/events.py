@@ -11,6 +11,7 @@ app.config["SECRET_KEY"] = "a secret of the tests"
 broadcast = Broadcast(app)
 broadcast.keep("log.{name}", history=100, ttl=60)
 broadcast.keep("short.{name}", history=1, ttl=60)
+broadcast.keep("soak.{name}", history=5000, ttl=600)
 
 
 @broadcast.user

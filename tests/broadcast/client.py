@@ -59,6 +59,10 @@ class Socket:
             if message["event"] == event:
                 return message
 
+    def have_patience(self, seconds: float) -> None:
+        """Wait so long for messages, from now on."""
+        self._ws.settimeout(seconds)
+
     def leave(self, code: int) -> None:
         """Send a close frame."""
         self._ws.send_close(code)

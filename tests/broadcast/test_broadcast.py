@@ -16,6 +16,7 @@ from flask_rf import SetupError
 from flask_rf import signals
 from flask_rf.broadcast.redis import RedisBroker
 from tests.broadcast.ears import Ear
+from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.redis import RedisProcess
 
 
@@ -175,13 +176,15 @@ def test_redis_is_the_default_where_there_is_one(
         Broadcast(Flask("other"), backend="memory").compiled.start(2)
 
 
-def test_a_cluster_is_refused_for_events_but_may_count_limits(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis+cluster://localhost:7000")
-    with pytest.raises(ConfigurationError, match="BROADCAST_REDIS_URL.*a Cluster is for rate"):
-        Broadcast(app)
-    assert Broadcast(app, backend="memory")
+def test_events_cross_a_cluster(app: Flask, redis_cluster: RedisClusterProcesses) -> None:
+    broadcast = Broadcast(app, redis_url=redis_cluster.url)
+    broadcast.keep("news", history=10)
+    published = Published(broadcast)
+    broadcast.to("chat", "news").send("message", {"text": "hi"})
+    messages = published.messages(2)
+    assert {message["channel"] for message in messages} == {"chat", "news"}
+    assert [message["offset"] for message in messages if "offset" in message] == [1]
+    published.broker.stop()
 
 
 def test_redis_without_a_url_is_refused(app: Flask) -> None:

@@ -40,12 +40,13 @@ def over(url: str, count_events: bool = False) -> RedisBroker:
     return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def ear(request: pytest.FixtureRequest) -> Iterator[Ear]:
     if request.param == "memory":
         broker: Broker = MemoryBroker()
     else:
-        broker = over(request.getfixturevalue("redis_server").url)
+        server = {"redis": "redis_server", "cluster": "redis_cluster"}[request.param]
+        broker = over(request.getfixturevalue(server).url)
     yield Ear(broker)
     broker.stop()
 

@@ -35,12 +35,13 @@ TEN = History(10, 60)
 POSITION, STREAM = Keyspace("shop:1:1").history("chat")
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def ear(request: pytest.FixtureRequest) -> Iterator[Ear]:
     if request.param == "memory":
         broker: Broker = MemoryBroker()
     else:
-        broker = over(request.getfixturevalue("redis_server").url)
+        server = {"redis": "redis_server", "cluster": "redis_cluster"}[request.param]
+        broker = over(request.getfixturevalue(server).url)
     ear = Ear(broker)
     ear.broker.subscribe("chat")
     yield ear

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -80,10 +81,60 @@ def test_events_without_a_place_pass_by() -> None:
     assert book.arrive(Envelope(b"hi", 0.0), one, Envelope(b"ho", 0.0)) == ["hi", "e1", "ho"]
 
 
-def test_a_channel_nobody_stands_on_is_passed_on_as_it_is() -> None:
+def test_a_channel_nobody_stands_on_is_stood_on_by_its_first_event() -> None:
     book = Book(channel="news")
     book.hub.add("chat", book)
-    assert book.arrive(page(7), page(9)) == ["e7", "e9"]
+    pages = book.write(9)
+    assert book.arrive(pages[6], pages[8]) == ["e7", "e8", "e9"]
+    assert book.hub.place("chat") == Position("e", 9)
+
+
+def test_who_waits_behind_the_others_gets_what_they_have_read_before_it_came() -> None:
+    book, behind = Book(channel="news"), Book(channel="news")
+    behind.socket_id = "2.2"
+    for ear in (book, behind):
+        book.hub.wait("chat", ear.socket_id)
+    (one,) = book.write(1)
+    book.hub.begin("chat", Position("e", 1))  # the first has read it already
+    book.hub.admit("chat", book, b"", Position("e", 1))
+    book.arrive(one)
+    book.hub.admit("chat", behind, b"", Position("e", 0))
+    book.arrive(*book.write(1))
+    assert (book.heard, behind.heard) == (["e2"], ["e1", "e2"])
+
+
+def test_who_begins_while_an_event_is_on_its_way_does_not_get_it_twice() -> None:
+    book = Book(channel="news")
+    book.hub.add("chat", book)
+    pages = book.write(3)
+    passed_on = book.hub.deliver
+
+    def begin_meanwhile(*arguments: Any) -> None:
+        book.hub.begin("chat", Position("e", 1))
+        passed_on(*arguments)
+
+    book.hub.deliver = begin_meanwhile  # type: ignore[method-assign]
+    assert book.arrive(pages[1]) == ["e2"]
+    assert book.arrive(pages[2]) == ["e2", "e3"]
+
+
+def test_who_comes_while_a_gap_is_filled_gets_nothing_twice() -> None:
+    book, late, pages = Book(), Book(), []
+    pages = book.write(4)
+    recover = book.recover
+
+    def meanwhile(wanted: Sequence[tuple[str, Position]]) -> list[Recovered]:
+        (found,) = recover(wanted)
+        book.hub.wait("chat", "2.2")
+        book.hub.begin("chat", found.position)
+        late.socket_id = "2.2"
+        book.hub.admit("chat", late, b"", found.position)
+        return [found]
+
+    book.sequencer = Sequencer(book.hub, meanwhile)
+    assert book.arrive(pages[0], pages[2], pages[3]) == ["e1", "e2", "e3", "e4"]
+    book.arrive(*book.write(1))
+    assert late.heard == ["e5"]
 
 
 def test_what_was_heard_is_not_passed_on_again() -> None:

@@ -8,19 +8,23 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from .processes import accepts
 from .processes import free_port
 from .processes import Process
 
 
 class Gunicorn:
-    """``app`` (``"module:app"``) served on a free port.
+    """``app`` (``"module:app"``) served on a free port, or the one given.
 
     :param env: extra environment; settings of flask_rf among them.
     """
 
-    def __init__(self, app: str, folder: Path, *options: str, **env: str) -> None:
-        self.port = free_port()
+    def __init__(
+        self, app: str, folder: Path, *options: str, port: int | None = None, **env: str
+    ) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
         command += ["--bind", f"127.0.0.1:{self.port}", *options, app]
@@ -29,6 +33,11 @@ class Gunicorn:
 
     def output(self) -> str:
         return self.process.output()
+
+    def workers(self) -> list[int]:
+        """The processes that serve, by their ids, oldest first."""
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in sorted(children, key=lambda child: child.create_time())]
 
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """GET ``path``; returns status, headers and body, errors included."""

@@ -47,17 +47,23 @@ class FaultProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                if self.refusing:
-                    client.close()
-                    continue
-                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
+            server = self._reach()
+            if server is None:
+                client.close()
+                continue
             self._sockets += [client, server]
             for source, sink, delayed in ((client, server, False), (server, client, True)):
                 threading.Thread(
                     target=self._pass_on, args=(source, sink, delayed), daemon=True
                 ).start()
+
+    def _reach(self) -> socket.socket | None:
+        with suppress(OSError):
+            if not self.refusing:
+                return socket.create_connection(("127.0.0.1", self._target))
+        return None
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, delayed: bool) -> None:
         with suppress(OSError):

@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import SplitResult
 from urllib.parse import urlsplit
 
@@ -311,3 +313,24 @@ def test_to_name_a_server_loads_no_client() -> None:
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
+
+
+def test_threads_that_come_first_together_share_one_client(
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, server, found = client._make_client, RedisServer(redis_server.url, OPTIONS), []
+
+    def make_slowly(*arguments: Any) -> Any:
+        time.sleep(0.1)
+        return make(*arguments)
+
+    monkeypatch.setattr(client, "_make_client", make_slowly)
+    threads = [Thread(target=lambda: found.append(server.client)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 5
+    assert len({id(one) for one in found}) == 1
+    server.close()

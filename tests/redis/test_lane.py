@@ -33,6 +33,7 @@ def together(*functions: Any) -> list[Any]:
             return error
 
     greenlets = [gevent.spawn(outcome, function) for function in functions]
+    gevent.get_hub().loop.update_now()  # other tests may have left the loop standing for long
     gevent.joinall(greenlets, timeout=20)
     return [greenlet.value for greenlet in greenlets]
 

@@ -17,6 +17,7 @@ from ...redis import failures
 from ...redis import raise_first
 from ...redis import RedisServer
 from ...redis import unavailable
+from ...redis.cluster import is_cluster
 from ...redis.sender import Commands
 from ..broker import CACHE_TTL
 from ..broker import Ear
@@ -29,7 +30,9 @@ from ..history import History
 from ..history import Position
 from ..history import Recovered
 from ..session import Member
+from .cluster_listener import ClusterListener
 from .histories import RedisHistories
+from .keys import CLUSTER_PARTITIONS
 from .keys import Keyspace
 from .life import Life
 from .listener import Listener
@@ -38,6 +41,9 @@ from .presence import Presence
 from .tally import Tally
 
 logger = logging.getLogger("flask_rf.broadcast")
+
+
+_LAST_COMMAND = 1.0  # seconds that threads have for it before their connections are closed
 
 
 class RedisBroker:
@@ -60,12 +66,15 @@ class RedisBroker:
     ) -> None:
         self._commands = commands
         self._listening = listening
-        self._keys = Keyspace(base)
+        self._sharded = is_cluster(listening.url)
+        publish = "SPUBLISH" if self._sharded else "PUBLISH"
+        self._publish = publish
+        self._keys = Keyspace(base, CLUSTER_PARTITIONS if self._sharded else 1)
         self._id = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._count_events = count_events
-        self._presence = Presence(commands, self._keys, self._id, _PUBLISH, told)
-        self._histories = RedisHistories(commands, self._keys, _PUBLISH)
-        self._listener: Listener | None = None
+        self._presence = Presence(commands, self._keys, self._id, publish, told)
+        self._histories = RedisHistories(commands, self._keys, publish)
+        self._listener: Listener | ClusterListener | None = None
         self._tally: Tally | None = None
         self._life: Life | None = None
 
@@ -80,19 +89,21 @@ class RedisBroker:
                 ear.state_anew()
 
         self._tally = tally = Tally(self._write_counts, self._count_events)
-        self._listener = listener = Listener(Source.of(self._listening), self._keys, ear)
+        self._listener = listener = self._listen(ear)
         # The first socket is to be told the truth about the link, not an early "down".
         listener.wait()
 
         def probe() -> None:
-            listener.probe(lambda topic: self._commands.execute(_PUBLISH, topic, b""))
+            listener.probe(lambda topic: self._commands.execute(self._publish, topic, b""))
 
         self._life = Life(self._commands, self._keys, self._id, self._bury, state_anew, probe)
 
     def stop(self) -> None:
-        for part in (self._life, self._listener, self._tally):
-            if part is not None:
-                part.stop()
+        parts = [part for part in (self._life, self._listener, self._tally) if part is not None]
+        for part in parts:
+            part.stop()
+        for part in parts:
+            part.join(_LAST_COMMAND)
         self._commands.close()
         self._listening.close()
 
@@ -104,7 +115,8 @@ class RedisBroker:
 
     def publish(self, events: Sequence[tuple[str, Envelope]]) -> None:
         with _naming("publishing"):
-            commands = [(_PUBLISH, self._keys.topic(name), pack(event)) for name, event in events]
+            topic = self._keys.topic
+            commands = [(self._publish, topic(name), pack(envelope)) for name, envelope in events]
             if len(commands) == 1:
                 self._commands.execute(*commands[0])
             else:
@@ -175,6 +187,11 @@ class RedisBroker:
         with _naming("presence"):
             return self._presence.online(user_ids)
 
+    def _listen(self, ear: Ear) -> Listener | ClusterListener:
+        if self._sharded:
+            return ClusterListener(self._listening, self._keys, ear)
+        return Listener(Source.of(self._listening), self._keys, ear)
+
     def _write_counts(self, counts: Mapping[str, tuple[int, bool]]) -> Mapping[str, int]:
         with _naming("counting subscribers"):
             return self._presence.write_counts(counts)
@@ -183,9 +200,6 @@ class RedisBroker:
         buried = self._presence.bury(server_id)
         if buried:
             logger.info("a server died; %d of its presence entries were removed", buried)
-
-
-_PUBLISH = "PUBLISH"
 
 
 @contextmanager

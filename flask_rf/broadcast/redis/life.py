@@ -44,10 +44,15 @@ class Life:
         self._probe = probe
         self._introduced = False
         self._stopped = threading.Event()
-        threading.Thread(target=self._live, name="rf-heartbeat", daemon=True).start()
+        self._thread = threading.Thread(target=self._live, name="rf-heartbeat", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait for its thread to end, at most ``timeout`` seconds."""
+        self._thread.join(timeout)
 
     def _live(self) -> None:
         while not self._stopped.is_set():

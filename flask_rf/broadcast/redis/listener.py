@@ -90,7 +90,8 @@ class Listener:
         self._writing = threading.Lock()
         self._stopped = threading.Event()
         self._first_attempt = threading.Event()
-        threading.Thread(target=self._run, name="rf-listener", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="rf-listener", daemon=True)
+        self._thread.start()
 
     def wait(self) -> None:
         """Wait until it is known whether the server can be heard, but not for long."""
@@ -133,6 +134,10 @@ class Listener:
     def stop(self) -> None:
         self._stopped.set()
         self._cut()
+
+    def join(self, timeout: float) -> None:
+        """Wait for its thread to end, at most ``timeout`` seconds."""
+        self._thread.join(timeout)
 
     def _cut(self) -> None:
         """End the connection; its reader hears of it, and closes it."""

@@ -40,7 +40,8 @@ class Tally:
         self._told: dict[str, tuple[float, int]] = {}
         self._wake = threading.Condition()
         self._stopped = False
-        threading.Thread(target=self._run, name="rf-tally", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="rf-tally", daemon=True)
+        self._thread.start()
 
     def count(self, channel: str, subscribers: int) -> None:
         """Note this server's subscribers of a channel."""
@@ -59,6 +60,10 @@ class Tally:
         with self._wake:
             self._stopped = True
             self._wake.notify()
+
+    def join(self, timeout: float) -> None:
+        """Wait for its thread to end, at most ``timeout`` seconds."""
+        self._thread.join(timeout)
 
     def _run(self) -> None:
         while True:

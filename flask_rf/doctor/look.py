@@ -1,0 +1,112 @@
+"""Gathers what there is to know of an app and of the machine it runs on."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import resource
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from ..settings import resolved_settings
+from .facts import AppFacts
+from .facts import GunicornFacts
+from .facts import MachineFacts
+
+_SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+#: What production wants, by the module to look for.
+_WANTED = {"gunicorn": "gunicorn", "packaging": "packaging", "psutil": "psutil"}
+
+
+def app_facts(app: Flask) -> AppFacts:
+    config = app.config
+    return AppFacts(
+        name=app.name,
+        debug=app.debug,
+        testing=app.testing,
+        secret_key=app.secret_key,
+        cookies={
+            flag: config[f"SESSION_COOKIE_{flag.upper()}"]
+            for flag in ("secure", "httponly", "samesite")
+        },
+        max_content_length=config["MAX_CONTENT_LENGTH"],
+        settings=_settings(app),
+        rewrites_address=any(_rewrites_address(layer) for layer in _layers(app.wsgi_app)),
+        workers=_workers(),
+    )
+
+
+def machine_facts(app: Flask) -> MachineFacts:
+    return MachineFacts(
+        open_files=_open_files(),
+        sockets=_settings(app).get("BROADCAST_MAX_CONNECTIONS"),
+        backlog=_backlog(),
+        cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        workers=_workers(),
+        shared_memory=os.path.isdir("/dev/shm"),
+        missing=tuple(
+            name for name, module in _WANTED.items() if importlib.util.find_spec(module) is None
+        ),
+        gunicorns=tuple(_gunicorns()),
+    )
+
+
+def _settings(app: Flask) -> dict[str, Any]:
+    return {key: found.value for key, found in resolved_settings(app).items()}
+
+
+def _workers() -> int:
+    """What ``WEB_CONCURRENCY`` says; what is no number is gunicorn's to refuse."""
+    written = os.environ.get("WEB_CONCURRENCY", "")
+    return int(written) if written.isdecimal() else 1
+
+
+def _layers(wsgi: Any) -> Iterator[Any]:
+    """A WSGI app and what it wraps, as far as wrappers keep it under a usual name."""
+    while wsgi is not None:
+        yield wsgi
+        names = ("app", "_app", "wsgi_app", "_wsgi_app", "application")
+        inner = (getattr(wsgi, name, None) for name in names)
+        wsgi = next((found for found in inner if callable(found)), None)
+
+
+def _rewrites_address(layer: Any) -> bool:
+    return type(layer).__name__ == "ProxyFix" and getattr(layer, "x_for", 0) > 0
+
+
+def _open_files() -> int | None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _backlog() -> int | None:
+    try:
+        return int(_SOMAXCONN.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _gunicorns() -> Iterator[GunicornFacts]:
+    """The gunicorns that were started in this folder, without their workers."""
+    try:
+        import psutil
+    except ImportError:
+        return
+    added = shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if _is_gunicorn(process) and process.cwd() == os.getcwd():
+                yield GunicornFacts(process.pid, (*process.cmdline(), *added))
+
+
+def _is_gunicorn(process: Any) -> bool:
+    def serves(one: Any) -> bool:
+        return any("gunicorn" in os.path.basename(word) for word in one.cmdline()[:3])
+
+    parent = process.parent()
+    return serves(process) and not (parent is not None and serves(parent))

@@ -1,0 +1,172 @@
+"""Events across a real Redis Cluster, its servers lost, replaced and relieved of their slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flask_rf.broadcast.envelope import Envelope
+from flask_rf.broadcast.history import History
+from flask_rf.broadcast.redis.keys import CLUSTER_PARTITIONS
+from flask_rf.broadcast.redis.keys import Keyspace
+from flask_rf.errors import RedisUnavailable
+from tests.broadcast.ears import Ear
+from tests.broadcast.test_brokers import ANN
+from tests.broadcast.test_brokers import event
+from tests.broadcast.test_brokers import over
+from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+KEYS = Keyspace("shop:1:1", CLUSTER_PARTITIONS)
+CHANNELS = [f"chat-{n}" for n in range(60)]
+TEN = History(10, 60)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[RedisClusterProcesses]:
+    processes = RedisClusterProcesses(tmp_path)
+    yield processes
+    processes.stop()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[RedisClusterProcesses], Ear]]:
+    ears: list[Ear] = []
+
+    def make(cluster: RedisClusterProcesses) -> Ear:
+        ears.append(Ear(over(cluster.url)))
+        return ears[-1]
+
+    yield make
+    for ear in ears:
+        ear.broker.stop()
+
+
+def channels_of(cluster: RedisClusterProcesses, node: RedisProcess) -> list[str]:
+    return [name for name in CHANNELS if cluster.holder_of(KEYS.topic(name)) is node]
+
+
+def listen(ear: Ear) -> Ear:
+    for channel in CHANNELS:
+        ear.broker.subscribe(channel)
+    return ear
+
+
+def says(ear: Ear, channel: str, text: str) -> bool:
+    """Publish until it has worked."""
+    try:
+        ear.broker.keep([(channel, event(text), TEN)])
+    except RedisUnavailable:
+        return False
+    return True
+
+
+def heard(ear: Ear, text: str) -> set[str]:
+    return {channel for channel, e in ear.events if f'"{text}"'.encode() in e.payload}
+
+
+def test_events_of_every_shard_reach_every_process(
+    redis_cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    here, there = listen(start(redis_cluster)), listen(start(redis_cluster))
+    assert all(channels_of(redis_cluster, node) for node in redis_cluster.nodes)
+    for channel in CHANNELS:
+        here.broker.keep([(channel, event("kept"), TEN)])
+    here.broker.publish([(channel, event("passing")) for channel in CHANNELS])
+    for ear in (here, there):
+        ear.wait_for(2 * len(CHANNELS))
+        assert heard(ear, "kept") == heard(ear, "passing") == set(CHANNELS)
+
+
+def test_each_primary_has_one_subscriber_of_a_process(
+    redis_cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    def subscribers(node: RedisProcess) -> int:
+        clients = node.client.client_list()
+        return sum(1 for client in clients if int(client.get("ssub", 0)) > 0)
+
+    before = [subscribers(node) for node in redis_cluster.nodes]
+    listen(start(redis_cluster))
+    assert [subscribers(node) for node in redis_cluster.nodes] == [n + 1 for n in before]
+
+
+def test_presence_is_one_list_over_all_processes(
+    redis_cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    here, there = start(redis_cluster), start(redis_cluster)
+    rooms = [f"presence-{n}" for n in range(20)]
+    for room in rooms:
+        there.broker.subscribe(room)
+        here.broker.join(room, "1.1", ANN, 100)
+        here.broker.count(room, 1)
+    assert all(set(there.broker.users(room)) == {"ann"} for room in rooms)
+    there.wait_for(len(rooms))
+    wait_until(lambda: there.broker.occupied() == dict.fromkeys(rooms, 1))
+    here.broker._presence.bury(here.broker._id)  # type: ignore[attr-defined]
+    assert not any(there.broker.users(room) for room in rooms)
+    assert there.broker.occupied() == {}
+
+
+def test_a_lost_server_silences_its_own_shards_only_and_till_it_is_back(
+    cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    ear = listen(start(cluster))
+    lost = cluster.nodes[1]
+    lost.kill()
+    wait_until(lambda: ear.links == [True, False])
+    for channel in set(CHANNELS) - set(channels_of(cluster, lost)):
+        wait_until(lambda channel=channel: says(ear, channel, "meanwhile"))  # type: ignore[misc]
+    wait_until(lambda: heard(ear, "meanwhile").isdisjoint(channels_of(cluster, lost)))
+    lost.start()
+    wait_until(lambda: ear.links == [True, False, True])
+    for channel in CHANNELS:
+        wait_until(lambda channel=channel: says(ear, channel, "again"))  # type: ignore[misc]
+    wait_until(lambda: heard(ear, "again") == set(CHANNELS))
+
+
+def test_a_slot_that_moves_takes_its_channels_along(
+    cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    ear = listen(start(cluster))
+    source, target = cluster.nodes[0], cluster.nodes[1]
+    channel = channels_of(cluster, source)[0]
+    assert says(ear, channel, "before")
+    cluster.move_slot(KEYS.topic(channel), source, target)
+    wait_until(lambda: says(ear, channel, "after"))
+    wait_until(lambda: channel in heard(ear, "after") or not says(ear, channel, "after"))
+    (found,) = ear.broker.recover([(channel, None)])
+    assert found.position.offset >= 2
+
+
+def test_a_replica_that_takes_over_is_heard_and_begins_new_epochs(
+    tmp_path: Path, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    cluster = RedisClusterProcesses(tmp_path, replicas=1)
+    try:
+        ear = listen(start(cluster))
+        lost = cluster.nodes[0]
+        channel = channels_of(cluster, lost)[0]
+        assert says(ear, channel, "before")
+        (before,) = ear.broker.recover([(channel, None)])
+        lost.kill()
+        wait_until(lambda: says(ear, channel, "after"))
+        wait_until(lambda: channel in heard(ear, "after") or not says(ear, channel, "after"))
+        (found,) = ear.broker.recover([(channel, before.position)])
+        assert not found.complete
+        assert found.position.epoch != before.position.epoch
+        wait_until(lambda: ear.broker.up)
+    finally:
+        cluster.stop()
+
+
+def test_an_event_carries_the_same_over_a_cluster(
+    redis_cluster: RedisClusterProcesses, start: Callable[[RedisClusterProcesses], Ear]
+) -> None:
+    ear = listen(start(redis_cluster))
+    sent = Envelope(b'{"event":"a"}', 1.5, "1.2", "a-request")
+    ear.broker.publish([(CHANNELS[0], sent)])
+    assert ear.wait_for(1) == [(CHANNELS[0], sent)]

@@ -1,0 +1,197 @@
+"""The doctor looks at real apps, a real machine and real Redis servers."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_rf import Compress
+from flask_rf import RF
+from flask_rf.doctor.facts import RedisFacts
+from flask_rf.doctor.look import app_facts
+from flask_rf.doctor.look import machine_facts
+from flask_rf.doctor.look_at_redis import redis_facts
+from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import free_port
+from tests.parts.processes import ROOT
+from tests.parts.redis import RedisProcess
+
+
+def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    app.config.update(SESSION_COOKIE_SECURE=True, MAX_CONTENT_LENGTH=9, HEALTH_DETAILS="always")
+    app.debug = True
+    RF(app)
+    facts = app_facts(app)
+    assert (facts.name, facts.debug, facts.testing, facts.workers) == ("shop", True, False, 3)
+    assert facts.secret_key == app.secret_key
+    assert facts.cookies == {"secure": True, "httponly": True, "samesite": None}
+    assert facts.max_content_length == 9
+    assert facts.settings["HEALTH_DETAILS"] == "always"
+
+
+def test_proxy_fix_is_found_within_other_middleware(app: Flask) -> None:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]
+    RF(app)  # which wraps it
+    assert app_facts(app).rewrites_address
+
+
+def test_a_proxy_fix_that_leaves_the_address_alone_is_none(app: Flask) -> None:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
+    RF(app)
+    assert not app_facts(app).rewrites_address
+
+
+@pytest.mark.parametrize("written", ["", "many"])
+def test_workers_that_are_no_number_are_gunicorns_to_refuse(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", written)
+    assert app_facts(app).workers == 1
+
+
+def test_a_machine_is_seen_as_it_is(app: Flask) -> None:
+    RF(app)
+    facts = machine_facts(app)
+    assert facts.open_files is None or facts.open_files > 0
+    assert facts.sockets == 20_000
+    assert 0 < facts.cpus <= (os.cpu_count() or 1)
+    assert facts.missing == ()
+
+
+def test_without_broadcasting_no_sockets_are_promised(app: Flask) -> None:
+    Compress(app)
+    assert machine_facts(app).sockets is None
+
+
+@pytest.mark.servers
+def test_a_gunicorn_of_this_folder_is_found_without_its_workers(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    server = Gunicorn("tests.apps.events:app", tmp_path)
+    try:
+        (mine,) = [g for g in machine_facts(app).gunicorns if str(server.port) in str(g.arguments)]
+        assert mine.pid == server.process.pid
+        monkeypatch.chdir(tmp_path)
+        assert machine_facts(app).gunicorns == ()
+    finally:
+        server.process.kill()
+
+
+# --- Redis ---
+
+
+@pytest.fixture
+def shop(app: Flask, redis_server: RedisProcess) -> Flask:
+    app.config["REDIS_URL"] = redis_server.url
+    RF(app)
+    return app
+
+
+def the_one(app: Flask) -> RedisFacts:
+    (facts,) = redis_facts(app)
+    return facts
+
+
+def test_without_a_url_there_is_none_to_look_at(app: Flask) -> None:
+    RF(app)
+    assert redis_facts(app) == []
+
+
+def test_a_server_tells_of_itself(shop: Flask, redis_server: RedisProcess) -> None:
+    facts = the_one(shop)
+    assert facts.settings == ("REDIS_URL",)
+    assert facts.address == redis_server.url
+    assert (facts.error, facts.refused, facts.told) == ("", (), True)
+    assert int(facts.version.partition(".")[0]) >= 7
+    assert (facts.role, facts.policy, facts.maxmemory) == ("master", "noeviction", 0)
+    assert (facts.appends, facts.saves, facts.broken_writes) == (False, False, False)
+    assert facts.used_memory > 0 and facts.clients > 0 and facts.max_clients > 0
+    assert 0 < facts.latency < 5
+    assert abs(facts.skew) < 5
+    assert facts.patience == 0.05
+
+
+@pytest.fixture
+def tuned(own_redis: RedisProcess, app: Flask) -> Iterator[tuple[Flask, RedisProcess]]:
+    app.config["REDIS_URL"] = own_redis.url
+    RF(app)
+    yield app, own_redis
+
+
+def test_memory_and_persistence_are_seen(tuned: tuple[Flask, RedisProcess]) -> None:
+    app, server = tuned
+    settings = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "save": "60 1"}
+    for name, value in settings.items():
+        server.client.config_set(name, value)
+    facts = the_one(app)
+    assert (facts.maxmemory, facts.policy, facts.saves) == (64 * 1024 * 1024, "allkeys-lru", True)
+
+
+def test_a_replica_is_known_as_one(tuned: tuple[Flask, RedisProcess]) -> None:
+    app, server = tuned
+    server.client.execute_command("REPLICAOF", "127.0.0.1", free_port())
+    assert the_one(app).role == "slave"
+
+
+def test_rights_that_are_missing_are_named(tuned: tuple[Flask, RedisProcess]) -> None:
+    app, server = tuned
+    rules = ["on", "nopass", "~other:*", "&other:*", "+@all", "-eval", "-info"]
+    server.client.execute_command("ACL", "SETUSER", "default", "reset", *rules)
+    facts = the_one(app)
+    assert facts.refused == (
+        "GET shop:1:doctor",
+        "DEL shop:1:doctor",
+        "GET {shop:1}:doctor",
+        "EVAL",
+        "PUBLISH {shop:1}:doctor",
+    )
+    assert not facts.told
+
+
+def test_a_server_that_is_not_there_says_why(app: Flask) -> None:
+    app.config["REDIS_URL"] = f"redis://:sesame@127.0.0.1:{free_port()}/0"
+    RF(app)
+    facts = the_one(app)
+    assert "refused" in facts.error
+    assert "sesame" not in repr(facts)
+
+
+def test_a_server_that_is_deaf_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_rf.doctor.look_at_redis._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        app.config["REDIS_URL"] = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+        RF(app)
+        assert "imeout" in the_one(app).error or "imed out" in the_one(app).error
+
+
+def test_each_server_is_looked_at_once_under_all_its_names(
+    app: Flask, redis_server: RedisProcess, own_redis: RedisProcess
+) -> None:
+    app.config.update(REDIS_URL=redis_server.url, RATE_LIMIT_REDIS_URL=redis_server.url)
+    app.config["BROADCAST_REDIS_URL"] = own_redis.url
+    RF(app)
+    found = {facts.settings: facts for facts in redis_facts(app)}
+    assert set(found) == {("REDIS_URL", "RATE_LIMIT_REDIS_URL"), ("BROADCAST_REDIS_URL",)}
+    assert found[("BROADCAST_REDIS_URL",)].patience == 0.5
+
+
+@pytest.mark.servers
+def test_of_a_cluster_each_primary_is_looked_at(app: Flask, tmp_path: Path) -> None:
+    cluster = RedisClusterProcesses(tmp_path)
+    try:
+        app.config["RATE_LIMIT_REDIS_URL"] = cluster.url
+        RF(app, broadcast=None)
+        found = redis_facts(app)
+        assert {facts.address for facts in found} == {f"127.0.0.1:{n.port}" for n in cluster.nodes}
+        assert [facts.refused for facts in found] == [()] * 3
+    finally:
+        cluster.stop()

@@ -1,0 +1,157 @@
+"""Who is there and who is not, whichever server dies."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count as count_up
+from pathlib import Path
+
+import pytest
+
+import flask_rf.broadcast.redis.life as life
+from flask_rf.broadcast.redis import RedisBroker
+from flask_rf.broadcast.session import Member
+from flask_rf.redis import RedisOptions
+from flask_rf.redis import RedisServer
+from flask_rf.redis.sender import commands_to
+from tests.broadcast.client import Socket
+from tests.broadcast.ears import Ear
+from tests.broadcast.test_brokers import over
+from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
+
+pytestmark = pytest.mark.servers
+
+ROOM = "presence-room.1"
+ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
+
+
+@pytest.fixture
+def servers(redis_server: RedisProcess, tmp_path: Path) -> Iterator[tuple[Gunicorn, Gunicorn]]:
+    pair = [Gunicorn("tests.apps.events:app", tmp_path, REDIS_URL=redis_server.url) for _ in "ab"]
+    yield pair[0], pair[1]
+    for server in pair:
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _close_sockets() -> Iterator[None]:
+    yield
+    while Socket.opened:
+        Socket.opened.pop().cut()
+
+
+def test_a_killed_workers_members_are_gone_within_20_seconds_once_and_no_one_else(
+    servers: tuple[Gunicorn, Gunicorn],
+) -> None:
+    dying, living = servers
+    watcher = Socket(living.port)
+    watcher.subscribe(ROOM, user="watcher")
+    for user in ("ann", "bob", "both"):
+        Socket(dying.port).subscribe(ROOM, user=user)
+        assert watcher.until(ADDED)["data"]["user_id"] == user
+    Socket(living.port).subscribe(ROOM, user="both")  # has another socket elsewhere
+
+    watcher.have_patience(60)
+    killed = time.monotonic()
+    os.kill(dying.workers()[0], signal.SIGKILL)
+    gone = {watcher.until(REMOVED)["data"]["user_id"] for _ in range(2)}
+    took = time.monotonic() - killed
+
+    assert gone == {"ann", "bob"}
+    assert took < 20 + 10  # the last ten for a busy machine; the test of the clock is Redis's own
+    Socket(living.port).subscribe(ROOM, user="end")
+    assert watcher.receive()["data"]["user_id"] == "end"  # nothing in between, nothing twice
+
+
+class Servers:
+    """Brokers as processes of their own would have them, and what truly is."""
+
+    def __init__(self, url: str, count: int) -> None:
+        self.ears = [Ear(over(url)) for _ in range(count)]
+        #: Of each server: channel and user by socket id.
+        self.sockets: list[dict[str, tuple[str, str]]] = [{} for _ in range(count)]
+        self._numbers = count_up(1)
+
+    def join(self, server: int) -> None:
+        socket_id = f"{server}.{next(self._numbers)}"
+        channel, user = f"presence-{random.randrange(5)}", f"user-{random.randrange(20)}"
+        self.ears[server].broker.join(channel, socket_id, Member(user, {"n": user}), 10**6)
+        self.sockets[server][socket_id] = (channel, user)
+
+    def leave(self, server: int) -> None:
+        if self.sockets[server]:
+            socket_id = random.choice(list(self.sockets[server]))
+            channel, user = self.sockets[server].pop(socket_id)
+            self.ears[server].broker.leave(channel, socket_id, user)
+
+    def crash(self, server: int) -> None:
+        """Stop it without a word to anybody."""
+        self.ears[server].broker.stop()
+        self.sockets[server].clear()
+
+    def truth(self) -> dict[str, set[str]]:
+        present: dict[str, set[str]] = {}
+        for own in self.sockets:
+            for channel, user in own.values():
+                present.setdefault(channel, set()).add(user)
+        return present
+
+    def told(self) -> dict[str, set[str]]:
+        broker = next(ear.broker for ear in reversed(self.ears))
+        found = {f"presence-{n}": set(broker.users(f"presence-{n}")) for n in range(5)}
+        return {channel: users for channel, users in found.items() if users}
+
+
+def test_after_10_000_joins_and_leaves_and_a_crash_presence_is_the_truth(
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 1.0)
+    monkeypatch.setattr(life, "DEAD_AFTER", 5)
+    servers = Servers(redis_server.url, 3)
+
+    def live(server: int, changes: int) -> None:
+        for _ in range(changes):
+            (servers.join if random.random() < 0.52 else servers.leave)(server)
+
+    crowd = [threading.Thread(target=live, args=(n, 3333)) for n in range(3)]
+    for each in crowd:
+        each.start()
+    for each in crowd:
+        each.join()
+    assert servers.told() == servers.truth()
+    servers.crash(0)
+    wait_until(lambda: servers.told() == servers.truth(), 60)
+
+    for server in (1, 2):
+        while servers.sockets[server]:
+            servers.leave(server)
+    left = [key for key in redis_server.client.keys() if not key.endswith(b":servers")]
+    assert left == []
+    for ear in servers.ears[1:]:
+        ear.broker.stop()
+
+
+def test_sockets_that_left_unheard_are_taken_off_after_an_outage(
+    redis_server: RedisProcess,
+) -> None:
+    """A fail-over may forget that somebody left, whose server lives."""
+    options = RedisOptions()
+    listening = RedisServer(redis_server.url, options, protocol=2)
+    broker = RedisBroker(commands_to(redis_server.url, options, 2.0), listening, "shop:1:1")
+    ear = Ear(broker)
+    broker.subscribe("presence-a")
+    for socket_id, user in (("1.1", "ann"), ("1.2", "bob"), ("1.3", "ann")):
+        broker.join("presence-a", socket_id, Member(user), 100)
+
+    broker.prune(lambda socket_id, channel: socket_id == "1.1")
+
+    assert set(broker.users("presence-a")) == {"ann"}
+    wait_until(lambda: ear.names().count(REMOVED) == 1)
+    broker.stop()
