@@ -7,7 +7,9 @@ import urllib.request
 from contextlib import closing
 from contextlib import suppress
 from http.client import HTTPConnection
+from http.client import HTTPSConnection
 from socket import SHUT_RDWR
+from ssl import SSLContext
 from typing import Any
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -155,6 +157,7 @@ class Stream:
         user: str = "",
         last_id: str = "",
         query: str = "",
+        tls: SSLContext | None = None,
         **headers: str,
     ) -> None:
         self.port, self.last_id = port, last_id
@@ -164,6 +167,8 @@ class Stream:
         headers |= {"Last-Event-ID": last_id} if last_id else {}
         query = query or urlencode([("channel", name) for name in channels])
         self._connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        if tls is not None:
+            self._connection = HTTPSConnection("127.0.0.1", port, timeout=10, context=tls)
         self._connection.request("GET", f"/broadcasting/sse?{query}", headers=headers)
         self._socket = self._connection.sock  # http.client forgets it where the server closes
         self.response = self._connection.getresponse()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from flask import abort
 from flask import Flask
 from flask.testing import FlaskClient
@@ -29,6 +32,7 @@ from tests.parts.redis import RedisProcess
 from tests.parts.werkzeug import Werkzeug
 
 APP = "tests.apps.events:app"
+SOON = {"BROADCAST_ACTIVITY_TIMEOUT": "1"}  # and a heartbeat every second
 ROOM = "presence-room.sse"
 SUBSCRIBED = "pusher_internal:subscription_succeeded"
 REFUSED = "pusher:subscription_error"
@@ -403,7 +407,7 @@ def read_until(peer: socket.socket, end: bytes) -> bytes:
 
 @servers
 def test_a_comment_says_that_an_idle_stream_lives(serve: Callable[..., Gunicorn]) -> None:
-    server = serve(app="tests.apps.strict:app", BROADCAST_ACTIVITY_TIMEOUT="1")
+    server = serve(app="tests.apps.strict:app", **SOON)
     stream = listening(server.port, "chat")
     time.sleep(5)  # longer than a socket may live that answers no ping
     send(server.port, "chat", "hi")
@@ -416,11 +420,36 @@ def test_a_reader_that_never_reads_on_leaves_its_place_to_others(
     serve: Callable[..., Gunicorn],
 ) -> None:
     limits = {"BROADCAST_MAX_QUEUE": "200000", "BROADCAST_MAX_STREAMS": "1"}
-    server = serve(app="tests.apps.strict:app", BROADCAST_ACTIVITY_TIMEOUT="1", **limits)
+    server = serve(app="tests.apps.strict:app", **SOON, **limits)
     with stall(server.port):
         for number in range(80):
             send(server.port, "heavy", [number, "x" * 90_000])
         wait_until(lambda: Stream(server.port, "chat").greeting["event"] != "pusher:error")
+
+
+@pytest.fixture(params=["gevent", "gthread"])
+def encrypted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Stream]]:
+    """Opens streams of a server with TLS."""
+    authority, pem = trustme.CA(), tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    options = ("--worker-class", request.param, "--threads", "9")
+    server = Gunicorn(
+        APP, tmp_path, *options, "--certfile", str(pem), "--keyfile", str(pem), **SOON
+    )
+    yield partial(listening, server.port, tls=tls)
+    server.process.kill()
+
+
+@servers
+def test_behind_tls_a_stream_is_as_any_and_its_client_is_missed_soon(
+    encrypted: Callable[..., Stream],
+) -> None:
+    leaving, staying = (encrypted(ROOM, user=user) for user in ("ann", "bob"))
+    leaving.cut()
+    removed = staying.until("pusher_internal:member_removed")
+    assert removed["data"] == {"user_id": "ann"}
 
 
 @servers
@@ -540,6 +569,23 @@ def test_who_asks_for_the_headers_alone_opens_nothing(client: FlaskClient) -> No
     assert (response.status_code, response.data) == (200, b"")
     server = client.application.extensions["rf_broadcast"].server
     assert not server.connections
+
+
+def test_the_access_log_and_the_apps_limits_pass_over_it(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config.update(RF_ACCESS_LOG="true", RATE_LIMIT_PER_MINUTE=1)
+    RF(app)
+    caplog.set_level("INFO", "flask_rf.access")
+    for _ in range(3):
+        first_of(app.test_client(), "/broadcasting/sse?channels=chat")
+    assert caplog.messages == []
+
+
+def test_health_is_told_of_a_process_that_streams(client: FlaskClient) -> None:
+    first_of(client, "/broadcasting/sse?channels=chat")
+    assert client.get("/health/ready").json["status"] == "pass"
+    assert client.application.extensions["rf_broadcast"].listens()
 
 
 def test_a_stream_that_is_closed_is_forgotten(client: FlaskClient) -> None:
