@@ -43,6 +43,8 @@ from tools.processes import say
 from tools.processes import served
 from tools.processes import started
 from tools.processes import Trouble
+from tools.s3 import ceph
+from tools.s3 import swift
 
 # --- demo ---
 
@@ -134,6 +136,10 @@ def test(options: argparse.Namespace) -> int:
     if "browser" not in options.without:
         env["CHROME_PATH"] = chromium()
         say(f"The tests' Chromium is {env['CHROME_PATH']}")
+    if "s3" not in options.without:
+        env["RF_SWIFT_PYTHON"] = str(swift())
+        others = "and on Ceph" if ceph() else "alone: Ceph is installed for root on Debian only"
+        say(f"The tests of S3 run on OpenStack Swift {others}.")
     plain: list[str | Path] = [PYTHON, "-m", "pytest", *(["--full"] if options.full else [])]
     patched: list[str | Path] = [PYTHON, "-m", "tests.gevent_pytest", *options.pytest]
     without = "".join(f" and not {marker}" for marker in options.without)
@@ -230,7 +236,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
-    parts = ["browser", "deployment", "node"]
+    parts = ["browser", "deployment", "node", "s3"]
     test_parser.add_argument("--without", action="append", default=[], choices=parts)
     add(lint)
     add(docs)

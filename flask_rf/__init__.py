@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .errors import ConfigurationError as ConfigurationError
     from .errors import RFError as RFError
     from .errors import SetupError as SetupError
+    from .errors import StorageError as StorageError
     from .extension import RF as RF
     from .health import DatabaseCheck as DatabaseCheck
     from .health import Health as Health
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .request_id import current_request_id as current_request_id
     from .request_id import RequestID as RequestID
     from .request_id import RequestIDFilter as RequestIDFilter
+    from .storage import Storage as Storage
+    from .storage import StorageCheck as StorageCheck
 
 _HOMES = {
     "AccessLog": "logs",
@@ -55,6 +58,9 @@ _HOMES = {
     "RequestID": "request_id",
     "RequestIDFilter": "request_id",
     "SetupError": "errors",
+    "Storage": "storage",
+    "StorageCheck": "storage",
+    "StorageError": "errors",
     "carry": "request_id",
     "cross_origin": "cors",
     "current_request_id": "request_id",

@@ -23,6 +23,7 @@ _FEATURES = {
     "health": ("flask_rf.health.commands", "health"),
     "limits": ("flask_rf.ratelimit.commands", "limits_command"),
     "migrate": ("flask_rf.migration.commands", "migrate"),
+    "storage": ("flask_rf.storage.commands", "storage_command"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import ClassVar
 
 
 class RFError(Exception):
@@ -58,3 +59,110 @@ class BroadcastError(RFError):
         self.event = event
         self.reason = reason
         super().__init__(f"{event!r} was not sent to {channel!r}: {reason}")
+
+
+class StorageError(RFError):
+    """A disk could not do what was asked.
+
+    What the driver met is its ``__cause__``.
+
+    :param reason: why, in words.
+    :ivar disk: the disk's name.
+    :ivar path: the file or directory concerned.
+    """
+
+    #: What :data:`~flask_rf.signals.storage_operation` calls it.
+    outcome: ClassVar[str] = "error"
+    #: What a view that does not catch it answers with.
+    status: ClassVar[int] = 500
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.disk = ""
+        self.path = ""
+
+    def __str__(self) -> str:
+        return f"{self.path!r} on the disk {self.disk!r}: {self.reason}"
+
+
+class NotFound(StorageError):
+    """There is no such file."""
+
+    outcome = "not_found"
+    status = 404
+
+
+class InvalidPath(StorageError, ValueError):
+    """A path that no disk accepts."""
+
+    outcome = "invalid_path"
+    status = 404
+
+
+class AlreadyExists(StorageError):
+    """The file was to be created and is there already."""
+
+    outcome = "already_exists"
+    status = 409
+
+
+class Conflict(StorageError):
+    """The file has changed meanwhile."""
+
+    outcome = "conflict"
+    status = 409
+
+
+class Obstructed(StorageError):
+    """A directory is where the file should be, or a file where a directory should be."""
+
+    outcome = "obstructed"
+    status = 409
+
+
+class TooLarge(StorageError):
+    """More bytes than are allowed."""
+
+    outcome = "too_large"
+    status = 413
+
+
+class WrongType(StorageError):
+    """Content of a type that is not allowed."""
+
+    outcome = "wrong_type"
+    status = 415
+
+
+class Incomplete(StorageError):
+    """The content ended before its announced size."""
+
+    outcome = "incomplete"
+    status = 400
+
+
+class Denied(StorageError):
+    """The disk does not allow it: permissions, credentials, a symbolic link, a read-only disk."""
+
+    outcome = "denied"
+
+
+class NoSpace(StorageError):
+    """The disk is full."""
+
+    outcome = "no_space"
+    status = 507
+
+
+class Unavailable(StorageError, ConnectionError):
+    """The disk does not answer, or stopped in the middle."""
+
+    outcome = "unavailable"
+    status = 503
+
+
+class Unsupported(StorageError):
+    """The disk's driver or server cannot do this at all."""
+
+    outcome = "unsupported"

@@ -22,6 +22,7 @@ from .request_id import current_request_id
 from .request_id import RequestID
 from .request_id import spawn
 from .settings import resolve
+from .storage import Storage
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Recipe[Any])
@@ -54,6 +55,7 @@ class RF:
     limiter: Limiter
     health: Health
     broadcast: Broadcast
+    storage: Storage
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class RF:
         limiter: Limiter | None = _DEFAULT,
         health: Health | None = _DEFAULT,
         broadcast: Broadcast | None = _DEFAULT,
+        storage: Storage | None = _DEFAULT,
     ) -> None:
         self._features: dict[str, Recipe[Any]] = {}
         self._unmentioned: set[str] = set()
@@ -76,6 +79,7 @@ class RF:
         self._add("limiter", limiter, Limiter)
         self._add("health", health, Health)
         self._add("broadcast", broadcast, Broadcast)
+        self._add("storage", storage, Storage)
         if app is not None:
             self.init_app(app)
 

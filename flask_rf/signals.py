@@ -30,3 +30,7 @@ member_left = _signals.signal("member-left")
 #: A socket opened or closed on this process. ``socket_id``.
 socket_opened = _signals.signal("socket-opened")
 socket_closed = _signals.signal("socket-closed")
+
+#: A disk was used. ``disk``, ``operation``: the method's name, ``outcome``: ``ok`` or that of the
+#: error, ``seconds``, ``bytes``: of content read or written.
+storage_operation = _signals.signal("storage-operation")

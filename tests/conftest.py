@@ -16,7 +16,7 @@ from tests.parts.redis import RedisProcess
 _SETTINGS = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_", "ACCESS_LOG")
 _SETTINGS += ("REQUEST_ID_", "HEALTH_", "METRICS_", "STORAGE_", "TRUSTED_PROXIES")
 _SETTINGS += ("FLASK_", "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")  # those of what runs the apps
-_PARTS = {"RF_REDIS_SERVER"}
+_PARTS = {"RF_REDIS_SERVER", "RF_SWIFT_PYTHON"}
 
 # No test is decided by how fast a busy machine is.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

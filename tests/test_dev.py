@@ -20,6 +20,7 @@ from tools import environment
 from tools import node
 from tools import parts
 from tools import processes
+from tools import s3
 from tools.processes import Trouble
 
 
@@ -238,6 +239,61 @@ def test_npm_packages_that_cannot_be_installed_name_the_remedies(path: Path, cli
     program(path / "npm", status=1)
     with pytest.raises(Trouble, match="--without node"):
         node.node()
+
+
+@pytest.fixture
+def swift_runs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The commands run so far to install Swift, all of them with success."""
+    commands: list[tuple[str, ...]] = []
+
+    def run(*command: str) -> int:
+        (checkout / "swift").mkdir(exist_ok=True)
+        commands.append(command)
+        return 0
+
+    monkeypatch.setattr(s3, "SWIFT", checkout / "swift")
+    monkeypatch.setattr(s3, "SWIFT_LOCK", checkout / "constraints.txt")
+    monkeypatch.setattr(s3, "run", run)
+    return commands
+
+
+def test_swift_gets_an_environment_of_its_own_once_a_lock(
+    checkout: Path, swift_runs: list[tuple[str, ...]]
+) -> None:
+    assert s3.swift() == checkout / "swift" / "bin" / "python"
+    assert [command[-1] for command in swift_runs] == [checkout / "swift", "swift"]
+    s3.swift()
+    assert len(swift_runs) == 2
+    (checkout / "constraints.txt").write_text("changed")
+    s3.swift()
+    assert len(swift_runs) == 4
+
+
+def test_a_swift_that_cannot_be_installed_names_the_remedies(
+    swift_runs: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "run", lambda *command: 1)
+    with pytest.raises(Trouble, match="--without s3"):
+        s3.swift()
+
+
+@pytest.mark.parametrize(("system", "installed"), [("debian", list(s3._CEPH)), ("fedora", [])])
+def test_ceph_is_the_path_s_or_debian_s(
+    path: Path, monkeypatch: pytest.MonkeyPatch, system: str, installed: list[str]
+) -> None:
+    packages: list[str] = []
+
+    def install(package: str) -> bool:
+        packages.append(package)
+        program(path / package)
+        return True
+
+    monkeypatch.setattr(s3, "apt_install", install)
+    monkeypatch.setattr(s3.platform, "freedesktop_os_release", lambda: {"ID": system})
+    assert s3.ceph() is bool(installed)
+    assert packages == installed
+    s3.ceph()
+    assert packages == installed
 
 
 @pytest.fixture

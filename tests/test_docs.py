@@ -41,7 +41,7 @@ _BLOCK = re.compile(
 )
 _CAPTION = re.compile(r":caption: (\S+)")
 _SETTING = re.compile(
-    r"\b(?:TRUSTED_PROXIES|(?:REDIS|RF|RATE_LIMIT|BROADCAST|CORS|COMPRESS|REQUEST_ID|HEALTH)"
+    r"\b(?:TRUSTED_PROXIES|(?:REDIS|RF|RATE_LIMIT|BROADCAST|CORS|COMPRESS|REQUEST_ID|HEALTH|STORAGE)"
     r"_[A-Z_]*[A-Z])\b(?![*_])"
 )
 #: Written wrong to show what happens.

@@ -17,10 +17,11 @@ from .processes import say
 from .processes import Trouble
 
 LOCK = ROOT / "constraints.txt"
+SWIFT_LOCK = ROOT / "tests" / "parts" / "swift-constraints.txt"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # Where .venv's own Python runs this, the one behind it, which outlives a removal of .venv.
-_BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable))
+BASE_PYTHON = Path(getattr(sys, "_base_executable", sys.executable))
 
 
 def prepare(group: str) -> None:
@@ -69,23 +70,23 @@ def _make() -> None:
 def _by_ensurepip() -> bool:
     importlib.invalidate_caches()
     has_ensurepip = importlib.util.find_spec("ensurepip") is not None
-    return has_ensurepip and run(_BASE_PYTHON, "-m", "venv", VENV) == 0
+    return has_ensurepip and run(BASE_PYTHON, "-m", "venv", VENV) == 0
 
 
 def _by_uv() -> bool:
-    command = ("uv", "venv", "--quiet", "--seed", "--python", _BASE_PYTHON, VENV)
+    command = ("uv", "venv", "--quiet", "--seed", "--python", BASE_PYTHON, VENV)
     return shutil.which("uv") is not None and run(*command) == 0
 
 
 def _by_pip() -> bool:
     pip = shutil.which("pip3") or shutil.which("pip")
-    if pip is None or run(_BASE_PYTHON, "-m", "venv", "--without-pip", VENV) != 0:
+    if pip is None or run(BASE_PYTHON, "-m", "venv", "--without-pip", VENV) != 0:
         return False
     return run(pip, "--python", PYTHON, "install", "--quiet", "pip") == 0
 
 
 def _by_apt() -> bool:
-    is_packaged = _BASE_PYTHON.parent == Path("/usr/bin")
+    is_packaged = BASE_PYTHON.parent == Path("/usr/bin")
     return is_packaged and apt_install("python3-venv") and _by_ensurepip()
 
 
@@ -102,19 +103,24 @@ def pip_install(*arguments: str | Path) -> None:
 
 
 def lock(*options: str) -> int:
-    """Write the lock: the versions of all dependencies that fit together, for every Python.
+    """Write the locks: the versions of all dependencies that fit together, for every Python.
 
-    It stays within its versions where they still fit, and names no index: pip and uv
+    They stay within their versions where those still fit, and name no index: pip and uv
     fetch from the one that they are set up with.
     """
     if not _is_sound():
         _make()
     pip_install("uv>=0.9")  # without the rest, which an outdated lock would refuse
-    command = [PYTHON, "-m", "uv", "pip", "compile", "-", "--group", "dev", *options]
+    ours = _compile("--editable .[all]", LOCK, "--group", "dev", *options)
+    return ours or _compile("swift", SWIFT_LOCK, *options)
+
+
+def _compile(requirements: str, lock: Path, *options: str) -> int:
+    command = [PYTHON, "-m", "uv", "pip", "compile", "-", *options]
     command += ["--universal", "--python-version", "3.10", "--no-python-downloads"]
-    command += ["--no-annotate", "--no-emit-package", "flask-rf", "--output-file", LOCK]
+    command += ["--no-annotate", "--no-emit-package", "flask-rf", "--output-file", lock]
     command += ["--custom-compile-command", "python3 dev.py lock", "--quiet"]
-    return subprocess.run(command, cwd=ROOT, input="--editable .[all]", text=True).returncode
+    return subprocess.run(command, cwd=ROOT, input=requirements, text=True).returncode
 
 
 def apt_install(package: str) -> bool:

@@ -25,6 +25,7 @@ _TITLES = {
     "REDIS_": "Redis",
     "REQUEST_ID_": "Request ids",
     "RF_": "All features",
+    "STORAGE_": "Storage",
 }
 
 

@@ -44,6 +44,23 @@ def send(channel: str) -> tuple[str, int]:
     return "", 204
 
 
+@app.get("/here")
+def here() -> str:
+    """How many sockets this worker has."""
+    return str(len(broadcast.compiled.server.connections))
+
+
+@app.get("/greenlets")
+def greenlets() -> str:
+    """How many greenlets this worker has."""
+    import gc
+
+    from greenlet import greenlet
+
+    gc.collect()
+    return str(sum(isinstance(each, greenlet) for each in gc.get_objects()))
+
+
 @app.get("/")
 def index() -> str:
     return "ok"

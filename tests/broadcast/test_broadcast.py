@@ -15,6 +15,7 @@ from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
 from flask_rf.broadcast.redis import RedisBroker
+from flask_rf.broadcast.session import Member
 from tests.broadcast.ears import Ear
 from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.redis import RedisProcess
@@ -110,6 +111,26 @@ def test_what_is_published_is_announced(app: Flask, broadcast: Broadcast) -> Non
         broadcast.to("chat").send("message")
     assert heard[0]["app"] is app
     assert (heard[0]["channel"], heard[0]["event"]) == ("chat", "message")
+
+
+def test_who_joins_and_leaves_is_announced(app: Flask, broadcast: Broadcast) -> None:
+    heard: list[tuple[str, str, str]] = []
+
+    def joined(sender: Flask, channel: str, user_id: str) -> None:
+        heard.append(("joined", channel, user_id))
+
+    def left(sender: Flask, channel: str, user_id: str) -> None:
+        heard.append(("left", channel, user_id))
+
+    broker = broadcast.compiled.server.broker
+    with (
+        signals.member_joined.connected_to(joined, app),
+        signals.member_left.connected_to(left, app),
+    ):
+        for channel in ("presence-room", "#online-ann"):
+            broker.join(channel, "1.1", Member("ann"), 100)
+            broker.leave(channel, "1.1", "ann")
+    assert heard == [("joined", "presence-room", "ann"), ("left", "presence-room", "ann")]
 
 
 def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: RedisProcess) -> None:

@@ -14,6 +14,8 @@ import pytest
 import flask_rf.broadcast.redis.life as life
 from flask_rf.broadcast.broker import Broker
 from flask_rf.broadcast.broker import ChannelFull
+from flask_rf.broadcast.broker import NOBODY
+from flask_rf.broadcast.broker import Told
 from flask_rf.broadcast.envelope import Envelope
 from flask_rf.broadcast.memory import MemoryBroker
 from flask_rf.broadcast.redis import RedisBroker
@@ -34,10 +36,10 @@ def event(text: str, skip: str = "") -> Envelope:
     return Envelope(json.dumps({"event": text}).encode(), time.time(), skip)
 
 
-def over(url: str, count_events: bool = False) -> RedisBroker:
+def over(url: str, count_events: bool = False, told: Told = NOBODY) -> RedisBroker:
     options = RedisOptions(url=url)
     listening = RedisServer(url, options, protocol=2)
-    return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events)
+    return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events, told)
 
 
 @pytest.fixture(params=["memory", "redis", "cluster"])
@@ -150,6 +152,24 @@ def test_a_user_is_announced_with_the_first_socket_and_gone_with_the_last(ear: E
         "user_info": {"name": "Ann"},
     }
     assert json.loads(json.loads(removed.payload)["data"]) == {"user_id": "ann"}
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis", "cluster"])
+def test_who_makes_a_change_is_told_of_it(kind: str, request: pytest.FixtureRequest) -> None:
+    told: list[tuple[str, str, str]] = []
+    observer = Told(
+        joined=lambda channel, user: told.append(("joined", channel, user)),
+        left=lambda channel, user: told.append(("left", channel, user)),
+    )
+    broker: Broker = MemoryBroker(told=observer)
+    if kind != "memory":
+        server = {"redis": "redis_server", "cluster": "redis_cluster"}[kind]
+        broker = over(request.getfixturevalue(server).url, told=observer)
+    broker.join("presence-a", "1.1", ANN, 100), broker.join("presence-a", "1.2", ANN, 100)
+    broker.leave("presence-a", "1.1", "ann"), broker.leave("presence-a", "1.2", "ann")
+    broker.leave("presence-a", "1.2", "ann")
+    assert told == [("joined", "presence-a", "ann"), ("left", "presence-a", "ann")]
+    broker.stop()
 
 
 def test_joining_or_leaving_twice_changes_nothing(ear: Ear) -> None:

@@ -157,6 +157,7 @@ def test_the_app_may_do_all_that_it_does_and_nothing_that_it_does_not(
         name.removeprefix("cmdstat_").partition("|")[0] for name in operator.info("commandstats")
     }
     elsewhere = {"command", "cluster", "info"}  # a Cluster's client, and flask rf doctor
+    elsewhere |= {"spublish", "ssubscribe", "sunsubscribe"}  # in a Cluster; see below
     assert granted() - used - elsewhere == set(), "take them out of users.acl"
 
 
@@ -338,9 +339,10 @@ def test_sentinels_find_the_primary_and_its_replica_by_the_rights_they_are_given
         sentinel.kill()
 
 
-def test_a_cluster_of_the_configuration_counts_limits(
-    configured: Configured, secrets: Path
+def test_a_cluster_of_the_configuration_carries_limits_and_events(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listener, "_LINGER", 0.0)
     nodes = [configured("cluster", "--cluster-port", str(free_port())) for _ in range(3)]
     operators = [node.client_of("operator") for node in nodes]
     for n, operator in enumerate(operators):
@@ -354,14 +356,20 @@ def test_a_cluster_of_the_configuration_counts_limits(
     for operator in operators:
         wait_until(lambda o=operator: is_whole(o, 3), 30, "a whole Cluster")  # type: ignore[misc]
     app = Flask("shop")
-    app.config["RF_PREFIX"] = "chat"
+    app.config.update(SECRET_KEY="a secret of the tests", RF_PREFIX="chat")
     hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
     url = f"redis+cluster://chat:{nodes[0].password_of('chat')}@{hosts}"
-    app.config.update(RATE_LIMIT_REDIS_URL=url, RATE_LIMIT_TIMEOUT=5, REDIS_TIMEOUT=5)
-    limiter = Limiter(app)
-    app.add_url_rule("/", "home", limiter.limit("1/minute", on_error="deny")(lambda: "home"))
+    app.config.update(REDIS_URL=url, RATE_LIMIT_TIMEOUT=5, REDIS_TIMEOUT=5)
+    app.config["BROADCAST_WEBHOOKS"] = "http://127.0.0.1:9/told"
+    rf = RF(app)
+    app.add_url_rule("/", "home", rf.limiter.limit("1/minute", on_error="deny")(lambda: "home"))
     assert [app.test_client().get("/").status_code for _ in range(2)] == [200, 429]
-    limiter.reset()
+    rf.limiter.reset()
     assert app.test_client().get("/").status_code == 200
+    broadcast(app)
+    used: set[str] = set()
     for operator in operators:
         assert denied(operator, "chat") == []
+        used |= set(operator.info("commandstats"))
+    assert {f"cmdstat_{name}" for name in ("spublish", "ssubscribe", "sunsubscribe")} <= used
+    app.extensions["rf_broadcast"].server.broker.stop()

@@ -34,8 +34,12 @@ ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed
 
 @pytest.fixture
 def servers(redis_server: RedisProcess, tmp_path: Path) -> Iterator[tuple[Gunicorn, Gunicorn]]:
-    pair = [Gunicorn("tests.apps.events:app", tmp_path, REDIS_URL=redis_server.url) for _ in "ab"]
-    yield pair[0], pair[1]
+    def start() -> Gunicorn:
+        options = ("--workers", "1")
+        return Gunicorn("tests.apps.events:app", tmp_path, *options, REDIS_URL=redis_server.url)
+
+    pair = start(), start()
+    yield pair
     for server in pair:
         server.stop()
 

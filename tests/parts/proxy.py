@@ -15,12 +15,14 @@ class FaultProxy:
     :ivar deaf: connections are accepted, and nothing passes on them.
     :ivar refusing: new connections are ended at once.
     :ivar forbidden: what ends a connection whose client says it.
+    :ivar limit: bytes after which a connection is cut, in either direction.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
         self.deaf = self.refusing = False
         self.forbidden = b""
+        self.limit: float = float("inf")
         self._target = port
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,10 +68,12 @@ class FaultProxy:
         return None
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, delayed: bool) -> None:
+        passed = 0
         with suppress(OSError):
-            while data := source.recv(65536):
+            while passed < self.limit and (data := source.recv(65536)):
                 if self.forbidden and self.forbidden in data and not delayed:
                     break
+                passed += len(data)
                 if delayed and self.delay:
                     time.sleep(self.delay)
                 while self.deaf:

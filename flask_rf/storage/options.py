@@ -1,0 +1,107 @@
+"""The settings of storage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from .. import kinds
+from ..settings import Options
+from ..settings import setting
+
+
+def url(raw: Any) -> str:
+    """The kind of setting that holds the beginning of URLs."""
+    written = kinds.text(raw).rstrip("/")
+    try:
+        parts = urlsplit(written)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if whole and re.fullmatch(r"[!-~]+", written) and not re.search(r"[?#@]", written):
+        return written
+    raise ValueError("write a URL like https://files.example.com")
+
+
+def path_prefix(raw: Any) -> str:
+    """The kind of setting that holds the path of a URL."""
+    written = kinds.text(raw).rstrip("/")
+    if re.fullmatch(r"(/[\w.~-]+)+", written):
+        return written
+    raise ValueError("write a path like /storage")
+
+
+def disk_name(raw: Any) -> str:
+    """The kind of setting that names a disk."""
+    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", raw.strip()):
+        return raw.strip()
+    raise ValueError("name a disk with 1 to 64 letters, digits, - or _")
+
+
+def disks(raw: Any) -> dict[str, dict[str, Any]]:
+    """The kind of setting that holds options of disks by their names."""
+    table = kinds.mapping(raw)
+    for options in table.values():
+        if not isinstance(options, Mapping) or "driver" not in options:
+            raise ValueError('write {"NAME": {"driver": "local", …}, …}')
+    return {disk_name(name): dict(options) for name, options in table.items()}
+
+
+@dataclass(frozen=True)
+class StorageOptions(Options):
+    prefix: ClassVar[str] = "STORAGE_"
+
+    disks: Mapping[str, Mapping[str, Any]] | None = setting(
+        kinds.optional(disks),
+        secret=True,
+        doc="The disks by their names, each with a driver and its options.",
+    )
+    default: str | None = setting(
+        kinds.optional(disk_name), doc="The disk that is meant where none is named; the first."
+    )
+    url_prefix: str = setting(
+        path_prefix, "/storage", doc="Path under which the app serves files itself."
+    )
+    base_url: str = setting(
+        url, "", doc="What begins the URLs of files that the app serves itself; else mere paths."
+    )
+    signing_keys: tuple[str, ...] = setting(
+        kinds.strings,
+        (),
+        secret=True,
+        doc="Keys of temporary URLs, the first signs; SECRET_KEY and its fallbacks by default.",
+    )
+    s3_bucket: str | None = setting(
+        kinds.optional(kinds.text),
+        doc="The bucket of a disk named s3, and of other disks on S3.",
+    )
+    s3_region: str | None = setting(
+        kinds.optional(kinds.text), doc="Its region; us-east-1 where an endpoint is named."
+    )
+    s3_endpoint: str | None = setting(
+        kinds.optional(url), doc="The server of S3's API, where it is not AWS."
+    )
+    s3_key: str | None = setting(
+        kinds.optional(kinds.text), doc="The access key; as boto3 finds one by default."
+    )
+    s3_secret: str | None = setting(
+        kinds.optional(kinds.text), secret=True, doc="The secret of the access key."
+    )
+    s3_path_style: bool | None = setting(
+        kinds.optional(kinds.boolean),
+        doc="Whether the bucket is in the path of URLs; where an endpoint is named, it is.",
+    )
+    s3_public_url: str | None = setting(
+        kinds.optional(url), doc="Where public files are read, such as a CDN; else the bucket."
+    )
+    s3_connect_timeout: float = setting(
+        kinds.number(0.001), 5.0, doc="Seconds to wait for a connection."
+    )
+    s3_timeout: float = setting(
+        kinds.number(0.001), 30.0, doc="Seconds to wait for the next byte of an answer."
+    )
+    s3_attempts: int = setting(kinds.whole(1), 3, doc="How often a request is made at most.")

@@ -1,0 +1,83 @@
+"""URLs that let a browser talk to S3 by itself, for a while and for one purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import Incomplete
+from .disposition import attachment
+from .driver import UploadTerms
+from .parts import MIB
+from .parts import part_size
+from .parts import ranges
+
+#: Bytes up to which a file is uploaded in one piece.
+SINGLE = 100 * MIB
+
+
+def download(client: Any, target: dict[str, str], seconds: int, name: str | None) -> str:
+    """A URL to read a file with."""
+    asked = {"ResponseContentDisposition": attachment(name)} if name is not None else {}
+    return _url(client, "get_object", target | asked, seconds)
+
+
+def upload(client: Any, target: dict[str, str], terms: UploadTerms) -> dict[str, Any]:
+    """How to upload a file: a PUT of exact size, many of them, or a POST with a policy."""
+    if terms.size is None:
+        return _post(client, target, terms)
+    if terms.size > SINGLE:
+        return _parts(client, target, terms, terms.size)
+    exact = {"ContentType": terms.content_type, "ContentLength": terms.size}
+    url = _url(client, "put_object", target | exact, terms.seconds)
+    return {"url": url, "method": "PUT", "headers": {"Content-Type": terms.content_type}}
+
+
+def complete(client: Any, upload: dict[str, str], size: int) -> None:
+    """Put the parts together that a browser uploaded.
+
+    :param upload: ``Bucket``, ``Key`` and ``UploadId``.
+    :param size: bytes of the whole.
+    :raises Incomplete: parts are missing.
+    """
+    pages = client.get_paginator("list_parts").paginate(**upload)
+    parts = [part for page in pages for part in page.get("Parts", [])]
+    there = sum(part["Size"] for part in parts)
+    if there != size:
+        raise Incomplete(f"{there} of {size} bytes have been uploaded")
+    named = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+    client.complete_multipart_upload(**upload, MultipartUpload={"Parts": named})
+
+
+def _url(client: Any, operation: str, parameters: dict[str, Any], seconds: int) -> str:
+    return str(client.generate_presigned_url(operation, parameters, ExpiresIn=seconds))
+
+
+def _post(client: Any, target: dict[str, str], terms: UploadTerms) -> dict[str, Any]:
+    # Only the policy of a POST can set a limit; a signed Content-Length is an exact one.
+    fields = {"Content-Type": terms.content_type}
+    conditions = [fields, ["content-length-range", 0, terms.max_bytes]]
+    made = client.generate_presigned_post(
+        target["Bucket"], target["Key"], fields, conditions, terms.seconds
+    )
+    return {"url": made["url"], "method": "POST", "fields": made["fields"]}
+
+
+def _parts(client: Any, target: dict[str, str], terms: UploadTerms, size: int) -> dict[str, Any]:
+    begun = client.create_multipart_upload(**target, ContentType=terms.content_type)
+    upload = {**target, "UploadId": begun["UploadId"]}
+    urls = [
+        _url(
+            client,
+            "upload_part",
+            {**upload, "PartNumber": number, "ContentLength": last - first + 1},
+            terms.seconds,
+        )
+        for number, (first, last) in enumerate(ranges(size, part_size(size)), 1)
+    ]
+    return {
+        "method": "PUT",
+        "urls": urls,
+        "headers": {},
+        "part_size": part_size(size),
+        "upload_id": upload["UploadId"],
+    }

@@ -1,0 +1,167 @@
+"""``flask rf storage``."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from flask_rf import Storage
+from flask_rf.cli import rf
+from tests.parts.processes import ROOT
+
+
+@pytest.fixture
+def storage(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    app.cli.add_command(rf)
+    disks = {
+        "files": {"driver": "memory", "serve": True},
+        "other": {"driver": "local", "root": str(tmp_path / "other")},
+    }
+    return Storage(app, disks=disks)
+
+
+def run(storage: Storage, *arguments: str, **options: Any) -> Result:
+    return storage.app.test_cli_runner().invoke(args=["rf", "storage", *arguments], **options)
+
+
+def output(storage: Storage, *arguments: str, **options: Any) -> str:
+    result = run(storage, *arguments, **options)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def complaint(storage: Storage, *arguments: str) -> str:
+    result = run(storage, *arguments)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    return result.stderr
+
+
+def test_the_disks_are_listed(storage: Storage, tmp_path: Path) -> None:
+    lines = output(storage).splitlines()
+    assert lines == ["* files  this process's memory", f"  other  {tmp_path}/other"]
+
+
+def test_files_are_listed(storage: Storage) -> None:
+    for path in ("a.txt", "b/c.txt", "b/d/e.txt"):
+        storage.put(path, b"x" * 1234)
+    assert output(storage, "ls") == "b/\na.txt\n"
+    assert output(storage, "ls", "b", "-r") == "b/d/\nb/c.txt\nb/d/e.txt\n"
+    directory, file = output(storage, "ls", "-l").splitlines()
+    assert directory.split() == ["b/"]
+    assert file.split()[0] == "1,234" and file.endswith(" a.txt")
+    assert output(storage, "ls", "--disk", "other") == ""
+
+
+def test_a_file_is_carried_there_and_back(storage: Storage) -> None:
+    content = os.urandom(3_000_000)
+    Path("photo.png").write_bytes(content)
+    result = run(storage, "put", "photo.png", "album/")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert result.stderr == "album/photo.png\n"
+    assert storage.get("album/photo.png") == content
+    output(storage, "get", "album/photo.png", "back.png")
+    assert Path("back.png").read_bytes() == content
+    assert run(storage, "get", "album/photo.png", "-").stdout_bytes == content
+
+
+SHOWN = """
+import sys
+from flask import Flask
+from flask_rf import Storage
+from flask_rf.cli import rf
+
+app = Flask("shop")
+Storage(app, disks={"files": {"driver": "local", "root": sys.argv[1]}})
+with app.app_context():
+    rf(["storage", "put", sys.argv[2], "photo.png"], obj=None, standalone_mode=False)
+"""
+
+
+@pytest.mark.servers
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(os.urandom(3_000_000))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", SHOWN, str(tmp_path / "disk"), str(tmp_path / "photo.png")]
+    subprocess.run(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, check=True)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "photo.png" in shown and "[####" in shown and "100%" in shown
+
+
+def test_standard_input_is_carried_too(storage: Storage) -> None:
+    output(storage, "put", "-", "notes.txt", "--disk", "other", input="tea")
+    assert storage.disk("other").get("notes.txt") == b"tea"
+
+
+def test_nothing_is_replaced_by_mistake(storage: Storage) -> None:
+    storage.put("a.txt", b"theirs")
+    Path("a.txt").write_bytes(b"ours")
+    assert "already" in complaint(storage, "put", "a.txt", "a.txt", "--new")
+    assert "exists" in complaint(storage, "get", "a.txt")
+    assert Path("a.txt").read_bytes() == b"ours"
+    output(storage, "get", "a.txt", "--force")
+    assert Path("a.txt").read_bytes() == b"theirs"
+
+
+def test_files_and_directories_are_deleted(storage: Storage) -> None:
+    for path in ("a", "b/c", "b/d/e", "f"):
+        storage.put(path, b"")
+    output(storage, "rm", "a", "f")
+    assert "there is no file 'b'" in complaint(storage, "rm", "b")
+    output(storage, "rm", "-r", "b")
+    assert storage.all_files() == []
+
+
+def test_urls_are_printed(storage: Storage) -> None:
+    storage.put("a", b"tea", visibility="public")
+    client = storage.app.test_client()
+    assert client.get(output(storage, "url", "a").strip()).data == b"tea"
+    assert output(storage, "url", "a", "--public") == "/storage/files/a\n"
+    assert "1 to 604800" in complaint(storage, "url", "a", "--expires", "0")
+    assert "there is no file 'b'" in complaint(storage, "url", "b")
+
+
+def test_a_public_file_can_be_put(storage: Storage) -> None:
+    Path("a.txt").write_bytes(b"tea")
+    output(storage, "put", "a.txt", "a.txt", "--public")
+    assert storage.visibility("a.txt") == "public"
+
+
+def test_remainders_are_removed(storage: Storage, tmp_path: Path) -> None:
+    storage.disk("other").put("a", b"")
+    (tmp_path / "other" / ".rf-draft-1").touch()
+    assert output(storage, "tidy", "--disk", "other") == "Removed 0 remainders.\n"
+    assert output(storage, "tidy", "--disk", "other", "--older", "0") == "Removed 1 remainder.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("get", "nothing"), "'nothing' on the disk 'files': there is no such file"),
+        (("get", "../a"), ".. leads elsewhere"),
+        (("ls", "--disk", "none"), "there is no disk 'none': there are files, other"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_a_sentence(
+    storage: Storage, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in complaint(storage, *arguments)
+
+
+def test_without_storage_the_mend_is_named(app: Flask) -> None:
+    app.cli.add_command(rf)
+    result = app.test_cli_runner().invoke(args=["rf", "storage"])
+    assert result.output == "Error: storage is not set up on this app; add Storage(app)\n"
