@@ -7,12 +7,12 @@ for each channel, in the order in which the request names them: ``12.34,5f1c9a3e
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from .protocol import is_socket_id
 from .protocol import SUBSCRIPTION_ERROR
@@ -29,6 +29,14 @@ HEARTBEAT = b":\n\n"
 CUT, AT_ONCE = (1.0, 5.0), (0.0, 1.0)
 
 _ANSWERS = (SUBSCRIPTION_SUCCEEDED, SUBSCRIPTION_ERROR)
+# The two ends of a message, as :func:`.protocol.encode` and ``publish.lua`` write them. Within a
+# JSON text every quotation mark has a backslash before it, so that no data looks like them.
+_HEAD = re.compile(rb'\{"event":"([^"\\]*(?:\\.[^"\\]*)*)"(?:,"channel":"([^"]*)")?')
+_TAIL = re.compile(
+    rb',"epoch":"([0-9a-zA-Z]{1,32})","offset":([0-9]{1,16})(?:,"recovered":(?:true|false))?\}'
+)
+_TAIL_SIZE = 120  # bytes; a tail has at most 99
+_LOST = b',"recovered":false}'
 _PLACE = re.compile(r"[0-9a-zA-Z]{1,32}:[0-9]{1,16}")
 _NOWHERE = "?"  # stands for what is no place, of which the server will say so
 
@@ -45,6 +53,31 @@ def retry(between: tuple[float, float]) -> bytes:
     :param between: seconds.
     """
     return b"retry: %d\n\n" % round(random.uniform(*between) * 1000)
+
+
+class About(NamedTuple):
+    """What a stream has to know of a message.
+
+    :param place: ``epoch:offset``, or "".
+    :param lost: whether it says that something could not be given back.
+    """
+
+    event: str
+    channel: str
+    place: str
+    lost: bool
+
+
+def about(message: bytes) -> About:
+    """Read the ends of one of our messages: to parse all of it takes 0.7 ms for 170 kB, for each
+    stream that it goes to.
+    """
+    head = _HEAD.match(message)
+    event, channel = head.groups(b"") if head else (b"", b"")
+    start = message.find(b',"epoch":"', max(0, len(message) - _TAIL_SIZE))
+    tail = _TAIL.fullmatch(message, start) if start >= 0 else None
+    place = b":".join(tail.groups()) if tail else b""
+    return About(event.decode(), channel.decode(), place.decode(), message.endswith(_LOST))
 
 
 class Places:
@@ -79,17 +112,14 @@ class Places:
 
     def after(self, message: bytes) -> str:
         """The id of an event; "" where the stream stands as before."""
-        fields = json.loads(message)
-        channel = fields.get("channel")
-        if channel not in self._places:
+        told = about(message)
+        if told.channel not in self._places:
             return ""
-        answered = fields["event"] in _ANSWERS
+        answered = told.event in _ANSWERS
         if answered:
-            self._unanswered.discard(channel)
-        if "epoch" in fields:
-            self._places[channel] = f"{fields['epoch']}:{fields['offset']}"
-        elif fields.get("recovered") is False:
-            self._places[channel] = ""
+            self._unanswered.discard(told.channel)
+        if told.place or told.lost:
+            self._places[told.channel] = told.place
         elif not answered:
             return ""
         return str(self)

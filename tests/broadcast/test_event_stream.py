@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_rf.broadcast import protocol
+from flask_rf.broadcast.event_stream import About
+from flask_rf.broadcast.event_stream import about
 from flask_rf.broadcast.event_stream import AT_ONCE
 from flask_rf.broadcast.event_stream import CUT
 from flask_rf.broadcast.event_stream import event
@@ -86,6 +88,35 @@ def test_streams_that_end_together_do_not_come_back_together() -> None:
 
 def test_a_sockets_ping_is_no_event() -> None:
     assert events(ping_frame(), settled()) == b""
+
+
+names = st.text(min_size=1, max_size=200)
+
+
+@given(names, st.text(), st.none() | st.text(), places, st.none() | st.booleans())
+def test_the_ends_of_a_message_tell_what_parsing_it_would(
+    name: str, data: str, user_id: str | None, place: Position | None, recovered: bool | None
+) -> None:
+    told = {} if user_id is None else {"user_id": user_id}
+    told |= place._asdict() if place else {}
+    told |= {} if recovered is None else {"recovered": recovered}
+    message = protocol.encode(name, data, "chat", **told)
+    parsed = json.loads(message)
+    wanted = f"{parsed['epoch']}:{parsed['offset']}" if place else ""
+    event = json.dumps(parsed["event"], ensure_ascii=False)[1:-1]
+    assert about(message) == About(event, "chat", wanted, parsed.get("recovered") is False)
+
+
+@pytest.mark.parametrize(
+    "data", ['","epoch":"e","offset":7}', '{"epoch":"e","offset":7}', ',"recovered":false}', "\\"]
+)
+def test_data_that_looks_like_a_messages_end_is_data(data: str) -> None:
+    for told in ({}, {"user_id": data}):
+        assert about(protocol.encode(data, data, "a", **told))[2:] == ("", False)
+
+
+def test_messages_of_no_channel_are_of_none() -> None:
+    assert about(protocol.connection_established("1.2", 120)).channel == ""
 
 
 # Ids
