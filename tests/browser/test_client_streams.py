@@ -162,8 +162,11 @@ def test_another_channel_needs_another_stream_and_loses_no_place(wire: Wire) -> 
 
 
 def test_a_channel_asked_for_while_the_stream_opens_is_not_forgotten(wire: Wire) -> None:
-    wire.load().run("rf.channel('a')").block().run("rf.channel('b')").greet_stream().wait(0)
+    wire.load().run("rf.channel('a')").block().run("rf.channel('b')").greet_stream()
+    assert wire.told[-1] == ["reconnecting"]
+    wire.wait(0).greet_stream()
     assert wire.asked_for == {"channel": ["a", "b"]}
+    assert wire.told == [["connected"]]
 
 
 def test_a_channel_that_is_left_is_left_on_the_server_too(wire: Wire) -> None:

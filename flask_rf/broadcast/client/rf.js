@@ -240,9 +240,10 @@
       if (typeof event !== "string") return;
       if (event === "pusher:ping") this.send("pusher:pong", {});
       this.#onEvent(frame, data);
+      if (!this.#socket) return; // given up by who heard the event
       if (STATES.has(event)) this.#become(STATES.get(event), { transport });
       if (event === "pusher:error" && transport === "sse") {
-        this.#socket?.onclose({ code: data.code, reason: data.message }); // its last words
+        this.#socket.onclose({ code: data.code, reason: data.message }); // its last words
       }
     }
 
@@ -563,9 +564,8 @@
         if (!answer.error) {
           const { auth = "", channel_data } = answer;
           if (channel_data) channel.me = parse(channel_data).user_id;
-          const recover = channel._place;
-          const wanted = { channel: name, auth, channel_data, recover };
-          return this.#connection.send("pusher:subscribe", wanted);
+          const fields = { channel: name, auth, channel_data, recover: channel._place };
+          return this.#connection.send("pusher:subscribe", fields);
         }
         const { status } = answer;
         if (status && status !== 429 && status < 500) {
