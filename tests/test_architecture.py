@@ -21,6 +21,7 @@ PURE = [
     "ratelimit.plan",
     "broadcast.channel",
     "broadcast.envelope",
+    "broadcast.event_stream",
     "broadcast.http_messages",
     "broadcast.protocol",
     "broadcast.session",

@@ -45,7 +45,8 @@ def visitor():
     return session.get("user")
 
 
-@rf.broadcast.channel("presence-room.{room}")
+# Who loses the connection for a moment gets what was said meanwhile.
+@rf.broadcast.channel("presence-room.{room}", history=50, ttl=300)
 def may_enter(user, room):
     return user and room in ROOMS and {"name": user["name"]}
 
@@ -93,7 +94,7 @@ def wave(room):
 
 
 def tell_others(room, event, **data):
-    data |= {"user": visitor() or abort(403), "at": time.time()}
+    data |= {"id": secrets.token_hex(8), "user": visitor() or abort(403), "at": time.time()}
     rf.broadcast.to(f"presence-room.{room}").to_others().send(event, data)
     return data, 201
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 
 from .outbox import Outbox
 from .session import Session
 from .wire import text_frame
-from .wire import Wire
+
+
+def new_socket_id() -> str:
+    return f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
 
 
 class Connection:
@@ -18,14 +22,11 @@ class Connection:
     :ivar pinged: it has been silent, and asked whether it lives.
     """
 
-    __slots__ = ("address", "heard_at", "outbox", "pinged", "session", "socket_id", "wire")
+    __slots__ = ("address", "heard_at", "outbox", "pinged", "session", "socket_id")
 
-    def __init__(
-        self, socket_id: str, session: Session, wire: Wire, outbox: Outbox, address: str
-    ) -> None:
+    def __init__(self, socket_id: str, session: Session, outbox: Outbox, address: str) -> None:
         self.socket_id = socket_id
         self.session = session
-        self.wire = wire
         self.outbox = outbox
         self.address = address
         self.heard_at = time.monotonic()

@@ -104,6 +104,11 @@ class BroadcastOptions(Options):
     max_connections_per_address: int | None = setting(
         kinds.optional(kinds.whole(1)), doc="Sockets a worker takes from one client address."
     )
+    max_streams: int = setting(
+        kinds.whole(0),
+        500,
+        doc="Event streams a worker takes; each holds one of its threads or greenlets.",
+    )
     max_handshakes: int | None = setting(
         kinds.optional(kinds.whole(1)), doc="New sockets a worker takes in one second."
     )

@@ -150,24 +150,37 @@ class EventedOutbox:
             self._sock.shutdown(how)
 
 
-class ThreadedOutbox:
-    """For sockets that stay with their server (TLS, Werkzeug, threads): a writer of its own.
+class QueuedOutbox:
+    """For a writer with a thread or greenlet of its own, which takes from it and may block.
 
-    :param sock: the server's socket; its ``sendall`` may block this outbox's writer only.
-    :param cap: bytes that may wait.
+    :param cap: bytes that may wait, what is being written included.
     :param dropped: called once if the cap is exceeded.
     """
 
-    def __init__(self, sock: Any, cap: int, dropped: Callable[[], None]) -> None:
-        self._sock = sock
+    def __init__(self, cap: int, dropped: Callable[[], None]) -> None:
         self._cap = cap
         self._dropped = dropped
         self._queue: deque[bytes] = deque()
-        self._size = 0
+        self._size = self._taken = 0
         self._wake = threading.Condition()
         self.finished_at: float | None = None
-        self._writer = threading.Thread(target=self._write, name="rf-outbox", daemon=True)
-        self._writer.start()
+
+    def take(self, timeout: float | None = None) -> bytes | None:
+        """All that waits, for its writer; empty if nothing has come for ``timeout`` seconds.
+
+        :return: None when everything has been taken, and nothing will follow.
+        """
+        with self._wake:
+            self._size -= self._taken
+            self._taken = 0
+            if not self._queue and self.finished_at is None:
+                self._wake.wait(timeout)
+            if not self._queue and self.finished_at is not None:
+                return None
+            data = b"".join(self._queue)
+            self._queue.clear()
+            self._taken = len(data)
+            return data
 
     def push(self, data: bytes) -> None:
         with self._wake:
@@ -197,6 +210,29 @@ class ThreadedOutbox:
                 self.finished_at = time.monotonic()
             self._queue.clear()
             self._wake.notify()
+
+    @property
+    def writing(self) -> bool:
+        """Whether the writer has not come back since it took something."""
+        return self._taken > 0
+
+
+class ThreadedOutbox(QueuedOutbox):
+    """For sockets that stay with their server (TLS, Werkzeug, threads): a writer of its own.
+
+    :param sock: the server's socket; its ``sendall`` may block this outbox's writer only.
+    :param cap: bytes that may wait, what is being written included.
+    :param dropped: called once if the cap is exceeded.
+    """
+
+    def __init__(self, sock: Any, cap: int, dropped: Callable[[], None]) -> None:
+        super().__init__(cap, dropped)
+        self._sock = sock
+        self._writer = threading.Thread(target=self._write, name="rf-outbox", daemon=True)
+        self._writer.start()
+
+    def abort(self) -> None:
+        super().abort()
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
@@ -205,20 +241,11 @@ class ThreadedOutbox:
         self._writer.join(timeout)
 
     def _write(self) -> None:
-        while True:
-            with self._wake:
-                while not self._queue and self.finished_at is None:
-                    self._wake.wait()
-                data = b"".join(self._queue)
-                self._queue.clear()
+        while (data := self.take()) is not None:
             try:
                 self._sock.sendall(data)
             except OSError:
                 self.abort()
                 return
-            with self._wake:
-                self._size -= len(data)
-                if self.finished_at is not None and not self._queue:
-                    break
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)

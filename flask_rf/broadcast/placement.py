@@ -51,6 +51,8 @@ class Placement:
     def start(self, sink: Sink, channel: str, since: Since | None) -> Start:
         """Where a socket starts for which the hub keeps the events of ``channel`` from now on.
 
+        Events that leave it out are none that it has missed.
+
         :raises RedisUnavailable: it wants what it has missed, and nobody can tell now.
         """
         if self._histories.of(channel) is None:
@@ -62,7 +64,7 @@ class Placement:
                 raise
             self._unsure.append((sink, channel))
             return Start()
-        return self._from(channel, found, since)
+        return self._from(sink.socket_id, channel, found, since)
 
     def settle(self) -> None:
         """Tell those who came while no history could be read that they may lack something.
@@ -85,13 +87,14 @@ class Placement:
         self._hub.begin(channel, found.position)
         return found
 
-    def _from(self, channel: str, found: Recovered, since: Since | None) -> Start:
+    def _from(self, socket_id: str, channel: str, found: Recovered, since: Since | None) -> Start:
         place = found.position._asdict()
         if since is None:
             return Start(place, place=found.position)
         if since.position is None:
             return _lost(channel, place)
-        events = [e for e in found.events if not since.socket_id or e.skip != since.socket_id]
+        own = {socket_id, since.socket_id} - {""}
+        events = [e for e in found.events if e.skip not in own]
         if not found.complete or sum(len(e.payload) for e in events) > self._max_replay:
             return _lost(channel, place)
         frames = b"".join(text_frame(envelope.payload) for envelope in events)

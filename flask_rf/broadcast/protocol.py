@@ -17,6 +17,8 @@ from typing import Any
 from .channel import ONLINE
 
 VERSIONS = range(5, 8)
+SUBSCRIPTION_SUCCEEDED = "pusher_internal:subscription_succeeded"
+SUBSCRIPTION_ERROR = "pusher:subscription_error"
 #: What the message about a member's leave begins with.
 MEMBER_REMOVED = b'{"event":"pusher_internal:member_removed"'
 MAX_EVENT = 200
@@ -145,7 +147,7 @@ def subscription_succeeded(
     if members is not None:
         who = {"ids": list(members), "hash": dict(members), "count": len(members)}
         data = {"presence": who}
-    return encode("pusher_internal:subscription_succeeded", compact(data), channel, **place)
+    return encode(SUBSCRIPTION_SUCCEEDED, compact(data), channel, **place)
 
 
 def missed(channel: str, **place: Any) -> bytes:
@@ -156,6 +158,11 @@ def missed(channel: str, **place: Any) -> bytes:
     return encode("rf:missed", "{}", channel, **place)
 
 
+def member_is_you(channel: str, user_id: str) -> bytes:
+    """Our own: which member a client is that was let in without having asked for a signature."""
+    return encode("rf:me", compact({"user_id": user_id}), channel)
+
+
 def placed(message: bytes, epoch: str, offset: int) -> bytes:
     """``message`` with its place in a history; publish.lua does the same."""
     return b'%b,"epoch":"%b","offset":%d}' % (message[:-1], epoch.encode(), offset)
@@ -163,7 +170,7 @@ def placed(message: bytes, epoch: str, offset: int) -> bytes:
 
 def subscription_error(channel: str, kind: str, message: str, status: int) -> bytes:
     data = {"type": kind, "error": message, "status": status}
-    return encode("pusher:subscription_error", compact(data), channel)
+    return encode(SUBSCRIPTION_ERROR, compact(data), channel)
 
 
 def member_added(channel: str, user_id: str, user_info: Any) -> bytes:

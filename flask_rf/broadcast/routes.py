@@ -1,4 +1,4 @@
-"""The HTTP side: the socket's route, the authorisation endpoint and the browser client."""
+"""The HTTP side: sockets, event streams, the authorisation endpoint and the browser's scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import threading
 from collections.abc import Callable
 from collections.abc import Mapping
-from importlib import resources
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort
@@ -18,18 +18,22 @@ from flask import jsonify
 from flask import request
 from flask import Response
 from flask_sock import Sock
+from werkzeug.exceptions import HTTPException
 
 from ..client_address import ClientAddress
 from ..client_address import network_of
 from . import protocol
+from . import scripts
 from .authorization import Denied
-from .authorization import user_id
 from .broadcasting import Broadcasting
-from .channel import Channel
 from .channel import InvalidChannel
 from .channel import parse_channel
-from .encryption import shared_secret
+from .connection import new_socket_id
+from .leaves import Leaves
 from .protocol import Code
+from .sse import Listener
+from .sse import refused
+from .sse import Streams
 from .websocket import detach
 from .websocket import detachable
 from .websocket import NoReader
@@ -40,19 +44,22 @@ from .wire import Wire
 
 NAME = "rf_broadcast"
 SOCKET = f"{NAME}.socket"
-ENDPOINTS = (SOCKET, f"{NAME}.auth", f"{NAME}.user_auth", f"{NAME}.client")
+STREAM = f"{NAME}.stream"
+ENDPOINTS = (SOCKET, STREAM, f"{NAME}.auth", f"{NAME}.user_auth", f"{NAME}.client")
 
 
 def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> Blueprint:
     """The routes of one app: ``/app/<key>`` and those under ``/broadcasting``."""
     blueprint = Blueprint(NAME, __name__)
     routes = _Routes(broadcasting, clients)
-    blueprint.before_request(routes.inspect_handshake)
+    blueprint.before_request(routes.inspect)
     Sock().route("/app/<key>", bp=blueprint, endpoint="socket")(routes.socket)
+    blueprint.get("/broadcasting/sse", endpoint="stream")(routes.stream)
     for prefix in ("/broadcasting", "/pusher"):
         blueprint.post(f"{prefix}/auth", endpoint="auth")(routes.auth)
         blueprint.post(f"{prefix}/user-auth", endpoint="user_auth")(routes.user_auth)
-    blueprint.get("/broadcasting/rf.js", endpoint="client")(routes.client)
+    names = ",".join(f'"{name}"' for name in scripts.NAMES)
+    blueprint.get(f"/broadcasting/<any({names}):name>", endpoint="client")(routes.client)
     return blueprint
 
 
@@ -72,21 +79,32 @@ class _Routes:
     def __init__(self, broadcasting: Broadcasting, clients: ClientAddress) -> None:
         self._broadcasting = broadcasting
         self._clients = clients
-        self._client = resources.files(__package__).joinpath("client/rf.js").read_bytes()
+        self._leaves = Leaves(broadcasting)
+        self._streams = Streams(broadcasting.options)
+        self._scripts = {name: scripts.served(name) for name in scripts.NAMES}
 
-    def inspect_handshake(self) -> None:
-        """Refuse what is no WebSocket handshake, or comes from a page of a foreign site."""
-        if request.endpoint != SOCKET:
-            return
+    def inspect(self) -> None:
+        """Refuse what is no WebSocket handshake, and pages of foreign sites."""
+        if request.endpoint == SOCKET:
+            self._inspect_handshake()
+        if request.endpoint in (SOCKET, STREAM):
+            self._inspect_origin()
+
+    def _inspect_handshake(self) -> None:
         if request.headers.get("Sec-WebSocket-Version") != "13":
             abort(Response("", 426, {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}))
         if not _is_nonce(request.headers.get("Sec-WebSocket-Key", "")):
             abort(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+        # simple-websocket accepts permessage-deflate unasked: up to 146 KiB a connection.
+        request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+
+    def _inspect_origin(self) -> None:
         origin = request.headers.get("Origin")
         if origin and not self._may_connect(origin):
             abort(403, f"pages of {origin!r} may not open sockets here; see BROADCAST_ORIGINS")
-        # simple-websocket accepts permessage-deflate unasked: up to 146 KiB a connection.
-        request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        # An <img> of another site names no origin, but brings the visitor's cookies.
+        if not origin and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+            abort(403, "pages of other sites may not open streams here without CORS")
 
     def _may_connect(self, origin: str) -> bool:
         own = origin.partition("://")[2] == request.host
@@ -121,6 +139,47 @@ class _Routes:
         full = self._broadcasting.server.refusal(address)
         return (Code.OVER_CAPACITY, full) if full else None
 
+    def stream(self) -> Response:
+        """The events of the channels that the query names, for ``EventSource``."""
+        if not request.environ.get("wsgi.multithread"):
+            abort(501, "this server answers one request at a time; a stream would be the last")
+        channels = self._channels_asked_for()
+        server, address = self._broadcasting.server, network_of(self._clients.of(request.environ))
+        full = self._streams.refusal() or server.refusal(address)
+        if full:
+            return _readable_abroad(refused(Code.OVER_CAPACITY, full))
+        listener = self._listener(new_socket_id(), address, channels)
+        return _readable_abroad(self._streams.response(server, listener))
+
+    def _channels_asked_for(self) -> list[str]:
+        """Those of ``channels=a,b``, and of each ``channel=``, whose name may have a comma."""
+        if not {"channels", "channel"} & set(request.args):
+            abort(400, "name the channels: ?channels=orders,news")
+        names = request.args.get("channels", "").split(",") + request.args.getlist("channel")
+        channels = list(dict.fromkeys(name for name in names if name))
+        if len(channels) > self._broadcasting.options.max_subscriptions:
+            abort(400, "these are more channels than BROADCAST_MAX_SUBSCRIPTIONS")
+        return channels
+
+    def _listener(self, socket_id: str, address: str, channels: Sequence[str]) -> Listener:
+        environ = request.environ
+        personal = any(name.startswith("#") for name in channels)
+        return Listener(
+            socket_id,
+            address,
+            environ.get("gunicorn.socket") or environ.get("werkzeug.socket"),
+            {name: _unless_denied(self._leave, socket_id, name) for name in channels},
+            _unless_denied(self._leaves.to_sign_in, socket_id) if personal else None,
+            request.headers.get("Last-Event-ID") or request.args.get("lastEventID", ""),
+        )
+
+    def _leave(self, socket_id: str, name: str) -> dict[str, str]:
+        try:
+            channel = parse_channel(name)
+        except InvalidChannel:
+            return {}  # the session says what is wrong with it
+        return self._leaves.to_join(socket_id, channel) if channel.guarded else {}
+
     def auth(self) -> Response:
         """Sign a socket's leave to join a channel, if the app's callback gives it."""
         fields = _fields()
@@ -129,54 +188,21 @@ class _Routes:
             channel = parse_channel(fields.get("channel_name") or "")
         except InvalidChannel as error:
             abort(400, str(error))
-        return _signed(lambda: self._leave_to_join(socket_id, channel))
+        return _signed(lambda: self._leaves.to_join(socket_id, channel))
 
     def user_auth(self) -> Response:
         """Sign for who is behind a socket."""
         socket_id = _socket_id(_fields())
-        return _signed(lambda: self._vouch_for(socket_id))
+        return _signed(lambda: self._leaves.to_sign_in(socket_id))
 
-    def _vouch_for(self, socket_id: str) -> dict[str, str]:
-        authorizer, app = self._broadcasting.authorizer, _current_app()
-        user = authorizer.current_user(app)
-        data = {"id": user_id(user), "watchlist": authorizer.followed_by(app, user)}
-        text = app.json.dumps(data)
-        return {"auth": self._broadcasting.signer.user(socket_id, text), "user_data": text}
-
-    def _leave_to_join(self, socket_id: str, channel: Channel) -> dict[str, str]:
-        if not channel.guarded:
-            raise Denied(f"{channel.name!r} is not a private or presence channel")
-        broadcasting, app = self._broadcasting, _current_app()
-        verdict = broadcasting.decide(channel)
-        if not channel.presence:
-            leave = {"auth": broadcasting.signer.channel(socket_id, channel.name)}
-            return {**leave, **self._key_to(channel)}
-        info = None if verdict is True else verdict
-        member = {"user_id": user_id(broadcasting.authorizer.current_user(app)), "user_info": info}
-        data = app.json.dumps(member)
-        auth = broadcasting.signer.channel(socket_id, channel.name, data)
-        return {"auth": auth, "channel_data": data}
-
-    def _key_to(self, channel: Channel) -> dict[str, str]:
-        master = self._broadcasting.options.encryption_key
-        if not channel.encrypted:
-            return {}
-        if master is None:
-            raise Denied("BROADCAST_ENCRYPTION_KEY is not set")
-        secret = shared_secret(master, channel.name)
-        return {"shared_secret": base64.b64encode(secret).decode()}
-
-    def client(self) -> Response:
-        response = Response(self._client, mimetype="text/javascript")
+    def client(self, name: str) -> Response:
+        """A script of the browser's side."""
+        response = Response(self._scripts[name], mimetype="text/javascript")
         response.cache_control.max_age = 3600
         response.cache_control.public = True
         response.add_etag()
         response.make_conditional(request)
         return response
-
-
-def _current_app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]
 
 
 def _fields() -> Mapping[str, Any]:
@@ -196,9 +222,32 @@ def _signed(leave: Callable[[], dict[str, str]]) -> Response:
     try:
         return jsonify(leave())
     except Denied as error:
-        if current_app.debug:
-            current_app.logger.info("denied: %s", error)
+        _explain(error)
         abort(403)
+
+
+def _unless_denied(leave: Callable[..., dict[str, str]], *about: str) -> dict[str, str] | None:
+    try:
+        return leave(*about)
+    except Denied as error:
+        _explain(error)
+    except HTTPException as error:  # the callback's own, as of a get_or_404()
+        if error.code is None or error.code >= 500:
+            raise
+    return None
+
+
+def _explain(error: Denied) -> None:
+    if current_app.debug:
+        current_app.logger.info("denied: %s", error)
+
+
+def _readable_abroad(response: Response) -> Response:
+    """Let the page read it: its origin was let in. A CORS policy has the last word."""
+    origin = request.headers.get("Origin")
+    if origin:
+        response.headers["Access-Control-Allow-Origin"] = origin
+    return response
 
 
 def _is_nonce(key: str) -> bool:

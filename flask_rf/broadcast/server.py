@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 from ..errors import RedisUnavailable
@@ -22,6 +22,7 @@ from .announce import Announce
 from .broker import Broker
 from .channel import CONTROL
 from .connection import Connection
+from .connection import new_socket_id
 from .envelope import Envelope
 from .gate import Gate
 from .history import Histories
@@ -36,7 +37,6 @@ from .signature import Signer
 from .webhooks import Webhooks
 from .wire import close_frame
 from .wire import text_frame
-from .wire import Wire
 
 logger = logging.getLogger("flask_rf.broadcast")
 
@@ -93,15 +93,16 @@ class Server:
             return _GOING
         return self._gate.refusal(address, len(self.connections))
 
-    def open(self, wire: Wire, outbox: Outbox, address: str) -> Connection:
-        """Greet a socket whose handshake is done.
+    def open(self, outbox: Outbox, address: str, socket_id: str = "") -> Connection:
+        """Greet a client whose handshake is done.
 
         :param address: the client's.
+        :param socket_id: from :func:`.connection.new_socket_id`, if it was needed before.
         """
         self._start()
-        socket_id = f"{secrets.randbelow(10**10)}.{secrets.randbelow(10**10)}"
+        socket_id = socket_id or new_socket_id()
         talk = Session(socket_id, self._signer, self._rules)
-        connection = Connection(socket_id, talk, wire, outbox, address)
+        connection = Connection(socket_id, talk, outbox, address)
         self.connections[socket_id] = connection
         connection.say(protocol.connection_established(socket_id, self._activity_timeout))
         if not self.broker.up:
@@ -111,13 +112,13 @@ class Server:
         self._announce.opened(socket_id)
         return connection
 
-    def receive(self, connection: Connection, data: bytes) -> bool:
-        """Take bytes from a socket. Calls for one connection never overlap.
+    def receive(self, connection: Connection, arrived: Iterable[wire.Received]) -> bool:
+        """Take what a socket's bytes amount to. Calls for one connection never overlap.
 
         :returns: whether there is anything more to be said; else the socket may be closed.
         """
         connection.heard_at, connection.pinged = time.monotonic(), False
-        for received in connection.wire.feed(data):
+        for received in arrived:
             if isinstance(received, wire.Closed):
                 connection.outbox.finish(received.reply)
                 return not received.by_peer
@@ -125,11 +126,15 @@ class Server:
                 continue  # our close frame is out: only the peer's is of interest
             if isinstance(received, wire.Text):
                 self._announce.received(connection.socket_id)
-                for action in connection.session.receive(received.text, connection.heard_at):
-                    self._perform(connection, action)
+                self.hear(connection, received.text)
             else:
                 connection.push(received.data)
         return True
+
+    def hear(self, connection: Connection, text: str) -> None:
+        """Answer one message of a client."""
+        for action in connection.session.receive(text, connection.heard_at):
+            self._perform(connection, action)
 
     def lost(self, connection: Connection) -> None:
         """Forget a socket whose stream has ended, whichever side ended it."""

@@ -72,11 +72,11 @@ def serve(server: Server, wire: Wire, sock: Any, address: str, cap: int) -> None
     """Read a socket until it ends, in the thread or greenlet of its request."""
     give_up_on_silence(sock)
     outbox = ThreadedOutbox(sock, cap, server.dropped)
-    connection = server.open(wire, outbox, address)
+    connection = server.open(outbox, address)
     try:
         with suppress(OSError):
             while data := sock.recv(_CHUNK):
-                if not server.receive(connection, data):
+                if not server.receive(connection, wire.feed(data)):
                     break
         outbox.finish()
         outbox.join(_LAST_WORDS)
@@ -94,19 +94,29 @@ def give_up_on_silence(sock: Any) -> None:
 class Detached:
     """A socket in gevent's loop: while idle it costs no greenlet and no server slot."""
 
-    __slots__ = ("_busy", "_connection", "_inbox", "_outbox", "_reader", "_server", "_sock")
+    __slots__ = (
+        "_busy",
+        "_connection",
+        "_inbox",
+        "_outbox",
+        "_reader",
+        "_server",
+        "_sock",
+        "_wire",
+    )
 
     def __init__(self, server: Server, wire: Wire, sock: Any, address: str, cap: int) -> None:
         from gevent import get_hub
 
         loop = get_hub().loop
         self._server = server
+        self._wire = wire
         self._sock = sock
         self._inbox: list[bytes] = []  # mostly empty, and an empty deque is 700 bytes more
         self._busy = False
         self._reader: Any = loop.io(sock.fileno(), _READ)
         self._outbox = EventedOutbox(sock, loop, cap, server.dropped)
-        self._connection: Connection = server.open(wire, self._outbox, address)
+        self._connection: Connection = server.open(self._outbox, address)
         self._reader.start(self._readable)
 
     def _readable(self) -> None:
@@ -129,7 +139,7 @@ class Detached:
         try:
             while self._inbox:
                 data = self._inbox.pop(0)
-                if not data or not self._server.receive(self._connection, data):
+                if not data or not self._server.receive(self._connection, self._wire.feed(data)):
                     self._end()
                     return
         except Exception:

@@ -18,6 +18,7 @@ from wsproto.events import TextMessage
 from wsproto.utilities import RemoteProtocolError
 
 _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
+TEXT, CLOSE = 0x1, 0x8  # opcodes, without the bit that ends a message
 
 NORMAL = 1000
 PROTOCOL_ERROR = 1002
@@ -48,6 +49,22 @@ def _frame(opcode: int, payload: bytes) -> bytes:
     if size < 65536:
         return struct.pack(">BBH", opcode, 126, size) + payload
     return struct.pack(">BBQ", opcode, 127, size) + payload
+
+
+def unframed(frames: bytes) -> Iterator[tuple[int, bytes]]:
+    """Opcode and payload of each of some finished frames of ours."""
+    start = 0
+    while start < len(frames):
+        head = start + 2
+        size = frames[start + 1]
+        if size == 126:
+            (size,) = struct.unpack_from(">H", frames, head)
+            head += 2
+        elif size == 127:
+            (size,) = struct.unpack_from(">Q", frames, head)
+            head += 8
+        yield frames[start] & 0x0F, frames[head : head + size]
+        start = head + size
 
 
 @dataclass(frozen=True)

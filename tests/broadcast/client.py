@@ -1,9 +1,15 @@
-"""A Pusher client of few words, to talk to real servers with."""
+"""Clients of few words, to talk to real servers with: by WebSocket, and by server-sent events."""
 
 from __future__ import annotations
 
 import json
 import urllib.request
+from contextlib import closing
+from contextlib import suppress
+from http.client import HTTPConnection
+from http.client import HTTPSConnection
+from socket import SHUT_RDWR
+from ssl import SSLContext
 from typing import Any
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -110,6 +116,14 @@ def post(port: int, path: str, body: bytes, **headers: str) -> tuple[int, bytes]
         return error.code, error.read()
 
 
+def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
+    """Status and body of an answer that ends."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers=headers)
+    with closing(connection), connection.getresponse() as response:
+        return response.status, response.read()
+
+
 def authorize(port: int, socket_id: str, channel: str, user: str) -> tuple[int, dict[str, str]]:
     form = urlencode({"socket_id": socket_id, "channel_name": channel}).encode()
     status, body = post(port, "/broadcasting/auth", form, **{"X-User": user})
@@ -120,3 +134,81 @@ def send(port: int, channel: str, data: Any, **headers: str) -> int:
     """Have the app of :mod:`tests.apps.events` send a ``message``."""
     headers["Content-Type"] = "application/json"
     return post(port, f"/send/{channel}", json.dumps(data).encode(), **headers)[0]
+
+
+class Stream:
+    """An ``EventSource`` of few words: the events of some channels.
+
+    :param query: in place of the channels.
+    :ivar id: the socket id the server gave.
+    :ivar last_id: of the last event that had one; it is to be sent on coming back.
+    :ivar retry: milliseconds after which the server wants us back.
+    :ivar comments: how many comments have come.
+
+    All that a test opens are closed after it.
+    """
+
+    opened: ClassVar[list[Stream]] = []
+
+    def __init__(
+        self,
+        port: int,
+        *channels: str,
+        user: str = "",
+        last_id: str = "",
+        query: str = "",
+        tls: SSLContext | None = None,
+        **headers: str,
+    ) -> None:
+        self.port, self.last_id = port, last_id
+        self.retry = self.comments = 0
+        headers |= {"Accept": "text/event-stream"}
+        headers |= {"X-User": user} if user else {}
+        headers |= {"Last-Event-ID": last_id} if last_id else {}
+        query = query or urlencode([("channel", name) for name in channels])
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        if tls is not None:
+            self._connection = HTTPSConnection("127.0.0.1", port, timeout=10, context=tls)
+        self._connection.request("GET", f"/broadcasting/sse?{query}", headers=headers)
+        self._socket = self._connection.sock  # http.client forgets it where the server closes
+        self.response = self._connection.getresponse()
+        self.opened.append(self)
+        assert self.response.status == 200, self.response.read()
+        self.greeting = self.receive()
+        data = self.greeting["data"]
+        self.id: str = data.get("socket_id", "")
+
+    def receive(self) -> dict[str, Any]:
+        """The next message, its ``data`` decoded."""
+        message = self.next()
+        assert message is not None, "the server ended the stream"
+        return message
+
+    def next(self) -> dict[str, Any] | None:
+        """The next message; None when the stream ends."""
+        while line := self.response.readline().decode():
+            field, _, value = line.rstrip("\n").partition(": ")
+            if field == "data":
+                message: dict[str, Any] = json.loads(value)
+                message["data"] = json.loads(message["data"])
+                return message
+            if field == "id":
+                self.last_id = value
+            elif field == "retry":
+                self.retry = int(value)
+            self.comments += line == ":\n"
+        return None
+
+    def until(self, event: str) -> dict[str, Any]:
+        """The next message of that name; others are passed over."""
+        while True:
+            message = self.receive()
+            if message["event"] == event:
+                return message
+
+    def cut(self) -> None:
+        """Drop the connection without a word."""
+        with suppress(OSError):
+            self._socket.shutdown(SHUT_RDWR)
+        self.response.close()
+        self._connection.close()

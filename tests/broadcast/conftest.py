@@ -5,14 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.broadcast.client import Socket
+from tests.broadcast.client import Stream
 from tests.parts.cluster import RedisClusterProcesses
 
 
 @pytest.fixture(autouse=True)
 def _close_sockets() -> Iterator[None]:
     yield
-    while Socket.opened:
-        Socket.opened.pop().cut()
+    for opened in (Socket.opened, Stream.opened):
+        while opened:
+            opened.pop().cut()
 
 
 @pytest.fixture(scope="session")

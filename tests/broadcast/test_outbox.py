@@ -14,6 +14,7 @@ import pytest
 
 from flask_rf.broadcast.outbox import EventedOutbox
 from flask_rf.broadcast.outbox import Outbox
+from flask_rf.broadcast.outbox import QueuedOutbox
 from flask_rf.broadcast.outbox import ThreadedOutbox
 from flask_rf.broadcast.wire import close_frame
 from tests.parts.processes import wait_until
@@ -120,3 +121,44 @@ def test_a_peer_that_is_gone_is_no_error(pair: Pair) -> None:
     pair.outbox.push(BIG)
     pair.outbox.push(BIG)
     wait_until(lambda: gevent.sleep(0.01) or pair.outbox.finished_at is not None)
+
+
+# What a writer takes
+
+
+@pytest.fixture
+def queued() -> QueuedOutbox:
+    return QueuedOutbox(CAP, lambda: None)
+
+
+def test_all_that_waits_is_taken_in_one_piece(queued: QueuedOutbox) -> None:
+    for part in (b"one ", b"two ", b"three"):
+        queued.push(part)
+    assert queued.take() == b"one two three"
+    assert queued.take(0.001) == b""
+
+
+def test_after_the_last_words_nothing_is_to_be_taken(queued: QueuedOutbox) -> None:
+    queued.push(b"one ")
+    queued.finish(b"bye")
+    assert [queued.take(), queued.take(), queued.take()] == [b"one bye", None, None]
+
+
+def test_what_is_being_written_counts_as_waiting(queued: QueuedOutbox) -> None:
+    queued.push(BIG)
+    assert queued.take() == BIG
+    queued.push(BIG)
+    assert queued.take() == close_frame(4100, "this connection reads too slowly")
+
+
+def test_a_writer_that_comes_back_for_more_has_written_what_it_took(queued: QueuedOutbox) -> None:
+    for _ in range(5):
+        queued.push(BIG)
+        assert queued.take() == BIG
+        assert queued.take(0.001) == b""
+
+
+def test_what_was_given_up_is_not_taken_any_more(queued: QueuedOutbox) -> None:
+    queued.push(b"one")
+    queued.abort()
+    assert queued.take() is None

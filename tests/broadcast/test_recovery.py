@@ -135,6 +135,19 @@ def test_ones_own_events_are_left_out_of_what_is_given_back(server: Server) -> N
     assert heard(back, 1) == ["theirs"]
 
 
+def test_what_was_sent_by_the_new_socket_before_it_came_back_is_left_out_too(
+    server: Server,
+) -> None:
+    first = Socket(server.port)
+    since = place(first.subscribe("log.early"))
+    first.cut()
+    back = Socket(server.port)
+    send(server.port, "log.early", "mine", **{"X-Socket-ID": back.id})
+    send(server.port, "log.early", "theirs")
+    back.subscribe("log.early", since=since)
+    assert heard(back, 1) == ["theirs"]
+
+
 def test_a_private_history_is_given_back_to_none_but_its_owner(server: Server) -> None:
     since = place(Socket(server.port).subscribe("private-orders.ann", user="ann"))
     send(server.port, "private-orders.ann", 1)

@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection
 from wsproto.connection import ConnectionType
 
+from flask_rf.broadcast.wire import CLOSE
 from flask_rf.broadcast.wire import close_frame
 from flask_rf.broadcast.wire import Closed
 from flask_rf.broadcast.wire import ping_frame
 from flask_rf.broadcast.wire import Received
 from flask_rf.broadcast.wire import Reply
+from flask_rf.broadcast.wire import TEXT
 from flask_rf.broadcast.wire import Text
 from flask_rf.broadcast.wire import text_frame
+from flask_rf.broadcast.wire import unframed
 from flask_rf.broadcast.wire import Wire
 
 
@@ -55,6 +58,15 @@ def test_our_frames_are_what_a_client_reads(size: int) -> None:
     payload = b"x" * size
     client.receive_data(text_frame(payload))
     assert "".join(event.data for event in client.events()) == payload.decode()
+
+
+@given(st.lists(st.integers(0, 130) | st.sampled_from([65535, 65536, 70000]), max_size=6))
+def test_finished_frames_come_apart_as_they_were_joined(sizes: list[int]) -> None:
+    payloads = [bytes((number,)) * size for number, size in enumerate(sizes)]
+    frames = b"".join(text_frame(payload) for payload in payloads) + close_frame(4200, "bye")
+    *texts, (opcode, close) = unframed(frames)
+    assert texts == [(TEXT, payload) for payload in payloads]
+    assert (opcode, close) == (CLOSE, b"\x10\x68bye")
 
 
 def test_a_close_frame_is_cut_to_what_a_control_frame_holds() -> None:

@@ -21,18 +21,35 @@ window.WebSocket = class {
 
 window.asked = [];
 window.answer = () => ({ status: 200, body: { auth: "flask-rf:signature" } });
-window.fetch = async (url, { body, headers }) => {
+window.streams = [];
+window.streamed = false; // whether the server has streams; else the network refuses
+window.fetch = async (url, { body, headers, signal }) => {
+  if (url.includes("/broadcasting/sse")) return stream(url, headers, signal);
   asked.push({ url, headers, ...Object.fromEntries(body) });
   const { status, body: json } = await answer();
   return { status, json: async () => json };
 };
 
+/** A stream of events; `write` and `end` are the server's. */
+function stream(url, headers, signal) {
+  const { readable, writable } = new TransformStream();
+  const writer = writable.getWriter();
+  const write = (text) => writer.write(new TextEncoder().encode(text));
+  const stream = { url, headers, signal, write, end: () => writer.close() };
+  streams.push(stream);
+  if (streamed === false) throw new TypeError("blocked");
+  return { ok: streamed === 200, status: streamed, body: readable };
+}
+
 Math.random = () => 0.5;
 
 /** Let pending promises go on; a message port is a task that no fake clock holds back. */
-window.settle = () =>
-  new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = done;
-    port2.postMessage(0);
-  });
+window.settle = async (tasks = 1) => {
+  while (tasks--) {
+    await new Promise((done) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = done;
+      port2.postMessage(0);
+    });
+  }
+};

@@ -16,6 +16,7 @@ from playwright.sync_api import Page
 
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
+from tests.parts.proxy import FaultProxy
 from tests.parts.redis import RedisProcess
 
 pytestmark = pytest.mark.browser
@@ -48,7 +49,7 @@ def enter(request: pytest.FixtureRequest, open_window: Callable[..., Page]) -> E
     """Brings a visitor into a room, connected; into the one ``chat`` unless told where."""
 
     def enter(
-        name: str, room: str = "lobby", server: Gunicorn | None = None, **options: int
+        name: str, room: str = "lobby", server: Gunicorn | FaultProxy | None = None, **options: int
     ) -> Page:
         server = server or request.getfixturevalue("chat")
         window = open_window(**({"viewport": options} if options else {}))
@@ -188,6 +189,79 @@ def test_going_offline_is_said(enter: Enter) -> None:
     expect(state(ada)).to_have_text("Connected", timeout=15_000)
     ada.get_by_role("button", name="Send").click()
     expect(messages(ada)).to_have_text(["Anybody?"])
+
+
+@pytest.fixture
+def link(chat: Gunicorn) -> Iterator[FaultProxy]:
+    """A way to the chat that can be cut."""
+    link = FaultProxy(chat.port)
+    link.url = f"http://127.0.0.1:{link.port}"
+    yield link
+    link.close()
+
+
+def test_what_is_said_while_the_connection_is_lost_comes_once_it_is_back(
+    enter: Enter, link: FaultProxy
+) -> None:
+    ada, grace = enter("Ada", server=link), enter("Grace")
+    say(grace, "One")
+    expect(messages(ada)).to_have_text(["One"])
+    link.refusing = True
+    link.cut()
+    expect(state(ada)).to_have_text("Reconnecting…")
+    for count, text in enumerate(("Two", "Three"), 2):
+        say(grace, text)
+        expect(messages(grace)).to_have_count(count)
+    link.refusing = False
+    expect(messages(ada)).to_have_text(["One", "Two", "Three"])
+    expect(ada.locator(".gap")).to_have_count(0)
+
+
+def test_a_message_of_ones_own_appears_once_though_it_was_sent_without_a_connection(
+    enter: Enter, link: FaultProxy
+) -> None:
+    ada, grace = enter("Ada", server=link), enter("Grace")
+    ada.route("**/broadcasting/sse*", lambda route: route.abort())
+    link.forbidden = b"Upgrade: websocket"
+    link.cut()
+    expect(state(ada)).to_have_text("Reconnecting…")
+    say(ada, "Anybody?")
+    expect(messages(ada)).to_have_text(["Anybody?"])
+    link.forbidden = b""
+    expect(state(ada)).to_have_text("Connected")
+    say(grace, "Me")
+    expect(messages(ada)).to_have_text(["Anybody?", "Me"])
+
+
+def test_what_cannot_be_had_any_more_is_said_to_be_missing(
+    enter: Enter, link: FaultProxy, own_redis: RedisProcess
+) -> None:
+    ada, grace = enter("Ada", server=link), enter("Grace")
+    link.refusing = True
+    link.cut()
+    expect(state(ada)).to_have_text("Reconnecting…")
+    say(grace, "Lost")
+    expect(messages(grace)).to_have_text(["Lost"])
+    own_redis.client.delete(*own_redis.client.keys("*:position:*"))
+    link.refusing = False
+    expect(ada.get_by_text("Some messages may be missing here")).to_be_visible()
+    for count, text in enumerate(("Of a new epoch", "Found"), 2):
+        say(grace, text)
+        expect(messages(grace)).to_have_count(count)
+    expect(messages(ada).last).to_have_text("Found")
+    ada.reload()
+    expect(ada.locator(".gap")).to_have_count(1)
+
+
+def test_the_chat_goes_on_where_no_websocket_passes(enter: Enter, link: FaultProxy) -> None:
+    link.forbidden = b"Upgrade: websocket"
+    ada, grace = enter("Ada", server=link), enter("Grace")
+    expect(people(ada)).to_have_count(2)
+    expect(state(ada)).to_have_attribute("title", re.compile("nobody sees you typing"))
+    say(ada, "Can you hear me?")
+    expect(messages(grace)).to_have_text(["Can you hear me?"])
+    say(grace, "Clearly")
+    expect(messages(ada)).to_have_text(["Can you hear me?", "Clearly"])
 
 
 def test_new_workers_take_the_windows_over(enter: Enter, chat: Gunicorn) -> None:

@@ -6,7 +6,8 @@ import gzip
 
 import pytest
 
-from .wire import CLIENT
+from flask_rf.broadcast.scripts import served
+
 from .wire import PING
 from .wire import subscription
 from .wire import Wire
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_it_is_smaller_than_five_kilobytes_gzipped() -> None:
-    assert len(gzip.compress(CLIENT.read_bytes())) < 5000
+    assert len(gzip.compress(served("rf.js"))) < 5000
 
 
 # Where it connects

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-import flask_rf
+from flask_rf.broadcast.scripts import served
 
-CLIENT = Path(flask_rf.__file__).parent / "broadcast" / "client" / "rf.js"
 _FAKES = Path(__file__).with_name("fakes.js")
 _SCRIPT = '<script src="/broadcasting/rf.js"></script>'
 
 PING = {"event": "pusher:ping", "data": {}}
 
 
-def subscription(channel: str, **more: str) -> dict[str, object]:
+def subscription(channel: str, **more: Any) -> dict[str, object]:
     """The frame that asks to be let into a channel."""
     return {"event": "pusher:subscribe", "data": {"channel": channel, "auth": "", **more}}
 
@@ -34,7 +35,8 @@ class Wire:
         self.page.clock.install(time=0)
         self.page.add_init_script(path=_FAKES)
         self.page.route("**/*", lambda route: route.fulfill(body=html, content_type="text/html"))
-        self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(path=CLIENT))
+        client = {"body": served("rf.js"), "content_type": "text/javascript"}
+        self.page.route("**/broadcasting/rf.js", lambda route: route.fulfill(**client))
         self.page.goto("https://shop.test/")
         self.page.clock.pause_at(3600)  # from here on, only wait() lets time pass
         self.run(
@@ -55,6 +57,37 @@ class Wire:
 
     def receive_text(self, text: str) -> Wire:
         return self.run(f"sockets.at(-1).onmessage({{data: {json.dumps(text)}}})")
+
+    def block(self, streams: int | None = 200) -> Wire:
+        """Let no WebSocket pass, till the client tries a stream; each ends before its greeting.
+
+        :param streams: the status of a stream; None where there is no HTTP either.
+        """
+        self.run(f"window.streamed = {json.dumps(streams or False)}")
+        return self.close(1006).wait(1).close(1006).run("await settle(9)")
+
+    def write(self, event: str, data: Any = None, **more: Any) -> Wire:
+        """Send a message down the newest stream."""
+        frame = {"event": event, "data": json.dumps({} if data is None else data), **more}
+        return self.write_text(f"data: {json.dumps(frame)}\n\n")
+
+    def write_text(self, text: str) -> Wire:
+        return self.run(f"streams.at(-1).write({json.dumps(text)}); await settle(9)")
+
+    def greet_stream(self) -> Wire:
+        self._greetings += 1
+        greeting = {"socket_id": f"{self._greetings}.1", "activity_timeout": 120}
+        return self.write("pusher:connection_established", greeting)
+
+    @property
+    def asked_for(self) -> dict[str, list[str]]:
+        """The query of the newest stream."""
+        return parse_qs(urlsplit(self.get("streams.at(-1).url")).query)
+
+    @property
+    def streams(self) -> int:
+        """How many streams were opened so far."""
+        return int(self.get("streams.length"))
 
     def admit(self, channel: str, **members: Any) -> Wire:
         """Let the client into ``channel``, which ``members`` are on (id to info)."""

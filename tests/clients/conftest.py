@@ -8,16 +8,21 @@ import subprocess
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
+from threading import Timer
 
 import pytest
 
+from flask_rf.broadcast import scripts
 from tests.parts.gunicorn import Gunicorn
+from tests.parts.proxy import FaultProxy
 from tests.parts.redis import RedisProcess
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
 APP_ID = "7"
 SECRET = "s3cret"
+PLUG_IN = Path(scripts.__file__).with_name("client") / "pusher-recovery.js"
 MASTER_KEY = base64.b64encode(bytes(32)).decode()
 
 _SETTINGS = {
@@ -52,16 +57,58 @@ def packages() -> Path:
     return PACKAGES
 
 
-@pytest.fixture(scope="session")
-def node(packages: Path) -> Callable[..., None]:
-    """Runs a script of this folder; fails the test with what it said if it fails."""
+class Link(FaultProxy):
+    """The clients' way to the server, which a scenario may cut for a while.
+
+    What is tried meanwhile hangs: pusher-js waits 15 seconds after an attempt that is refused.
+    """
+
+    def cut(self) -> None:
+        self.deaf = True
+        super().cut()
+
+    def restore(self) -> None:
+        self.deaf = False
+
+
+@pytest.fixture
+def link(server: Gunicorn) -> Iterator[Link]:
+    link = Link(server.port)
+    yield link
+    link.close()
+
+
+@pytest.fixture
+def node(packages: Path, link: Link, tmp_path: Path) -> Callable[..., None]:
+    """Runs a script of this folder; fails the test with what it said if it fails.
+
+    It prints what is to happen to the link.
+    """
     binary = shutil.which("node")
     if binary is None:
         pytest.fail("no Node found: install it, or leave out -m 'not node'", pytrace=False)
 
-    def run(script: str, *arguments: str) -> None:
-        command = [binary, script, *arguments]
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
+    def run(script: str, *arguments: object) -> None:
+        command = [binary, script, *map(str, arguments)]
+        errors = tmp_path / "stderr"
+        with (
+            errors.open("w") as stderr,
+            subprocess.Popen(command, cwd=HERE, stdout=PIPE, stderr=stderr, text=True) as process,
+        ):
+            overdue = Timer(60, process.kill)
+            overdue.start()
+            assert process.stdout is not None
+            said = [_do(line.strip(), link) for line in process.stdout]
+            process.wait()
+            overdue.cancel()
+        assert process.returncode == 0, "\n".join(said) + errors.read_text()
 
     return run
+
+
+def _do(said: str, link: Link) -> str:
+    if said == "cut":
+        link.cut()
+    elif said == "restore":
+        link.restore()
+    return said

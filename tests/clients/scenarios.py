@@ -9,6 +9,7 @@ import pytest
 from .conftest import HERE
 
 MODULES = ("pusher_js", "laravel_echo")
+WITH_PLUG_IN = "recovery"
 
 
 def names_in(module: str) -> list[str]:
@@ -16,6 +17,6 @@ def names_in(module: str) -> list[str]:
     return re.findall(r"^export async function (\w+)", source, re.MULTILINE)
 
 
-each_scenario = pytest.mark.parametrize(
-    ("module", "scenario"), [(module, name) for module in MODULES for name in names_in(module)]
-)
+def each_scenario_of(*modules: str) -> pytest.MarkDecorator:
+    scenarios = [(module, name) for module in modules for name in names_in(module)]
+    return pytest.mark.parametrize(("module", "scenario"), scenarios)

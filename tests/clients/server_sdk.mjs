@@ -9,7 +9,7 @@ import Pusher from "pusher-js";
 import { disconnectAll, heard, joined, makeWorld, signedIn } from "./world.mjs";
 
 const port = Number(process.argv[2]);
-const { connect, tag } = makeWorld({ Pusher, port });
+const { connect, tag } = makeWorld({ Pusher, link: { port } });
 const common = { appId: "7", key: "flask-rf", host: "127.0.0.1", port, useTLS: false };
 const encryptionMasterKeyBase64 = Buffer.alloc(32).toString("base64");
 const server = new Server({ ...common, secret: "s3cret", encryptionMasterKeyBase64 });

@@ -3,7 +3,12 @@
 const PATIENCE = 20000; // milliseconds
 const opened = [];
 
-export function makeWorld({ Pusher, Echo, port, restart }) {
+/**
+ * `link` is the way to the server: its `port`, and what can happen to it: `cut()` ends what goes
+ * through and lets nothing pass till `restore()`. `publish(channel, body, socketId)` goes past it.
+ */
+export function makeWorld({ Pusher, Echo, link, restart, publish }) {
+  const { port } = link;
   const origin = `http://127.0.0.1:${port}`;
   const tag = Math.random().toString(36).slice(2, 8);
 
@@ -24,6 +29,8 @@ export function makeWorld({ Pusher, Echo, port, restart }) {
     /** Distinguishes this run's channels and users from all others'. */
     tag,
     restart,
+    Pusher,
+    link,
 
     connect(user = "", key = "flask-rf") {
       const pusher = new Pusher(key, options(user));
@@ -38,12 +45,8 @@ export function makeWorld({ Pusher, Echo, port, restart }) {
     },
 
     /** Has the app send a `message`, leaving out the socket of the page that asks for it. */
-    async publish(channel, data, socketId) {
-      const headers = { "Content-Type": "application/json" };
-      if (socketId) headers["X-Socket-ID"] = socketId;
-      const url = `${origin}/send/${encodeURIComponent(channel)}`;
-      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(data) });
-      equal(response.status, 204);
+    async publish(channel, data, socketId = "") {
+      equal(await publish(channel, JSON.stringify(data), socketId), 204);
     },
   };
 }

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.broadcast.client import Socket
+from tests.broadcast.client import Stream
 from tests.deploy.conftest import Configured
 from tests.deploy.conftest import ConfiguredRedis
 from tests.deploy.conftest import DEPLOY
@@ -146,8 +147,9 @@ class Guest:
 @pytest.fixture
 def guests(deployed: Deployment) -> Iterator[Callable[[str], Guest]]:
     yield partial(Guest, deployed)
-    while Socket.opened:
-        Socket.opened.pop().cut()
+    for opened in (Socket.opened, Stream.opened):
+        while opened:
+            opened.pop().cut()
 
 
 @pytest.fixture
@@ -217,6 +219,24 @@ def test_websockets_go_through_and_come_back_when_their_replica_is_restarted(
     speaker = guests("the last one")
     speaker.say("Still here?")
     assert [guest.hear() for guest in everybody] == ["Still here?"] * 6
+
+
+def test_event_streams_go_through_at_once_and_either_side_hears_the_others_end(
+    deployed: Deployment, guests: Callable[[str], Guest]
+) -> None:
+    stream = Stream(deployed.nginx.port, LOBBY, Cookie=deployed.sign_in("Ann"))
+    stream.until("pusher_internal:subscription_succeeded")
+    leaving = Stream(deployed.nginx.port, LOBBY, Cookie=deployed.sign_in("Bob"))
+    guests("Cat").say("Hello")
+    assert stream.until("message")["data"]["text"] == "Hello"
+
+    leaving.cut()
+    assert stream.until("pusher_internal:member_removed")
+
+    deployed.stop_replica(0), deployed.stop_replica(1)
+    assert stream.until("pusher:error")["data"]["code"] == 4200
+    assert stream.next() is None
+    assert "prematurely closed" not in deployed.nginx.output()
 
 
 def test_clients_are_told_apart_and_counted_once_over_all_replicas(deployed: Deployment) -> None:

@@ -14,12 +14,14 @@ class FaultProxy:
     :ivar delay: seconds by which each answer is held back.
     :ivar deaf: connections are accepted, and nothing passes on them.
     :ivar refusing: new connections are ended at once.
+    :ivar forbidden: what ends a connection whose client says it.
     :ivar limit: bytes after which a connection is cut, in either direction.
     """
 
     def __init__(self, port: int) -> None:
         self.delay = 0.0
         self.deaf = self.refusing = False
+        self.forbidden = b""
         self.limit: float = float("inf")
         self._target = port
         self._sockets: list[socket.socket] = []
@@ -69,6 +71,8 @@ class FaultProxy:
         passed = 0
         with suppress(OSError):
             while passed < self.limit and (data := source.recv(65536)):
+                if self.forbidden and self.forbidden in data and not delayed:
+                    break
                 passed += len(data)
                 if delayed and self.delay:
                     time.sleep(self.delay)

@@ -48,10 +48,18 @@ const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" }
 const storage = `${me} ${room}`;
 const kept = JSON.parse(sessionStorage.getItem(storage) ?? "[]");
 
-function keep(message) {
-  kept.push(message);
+function keep(said) {
+  // One's own can come twice: as the answer, and from the room if it was sent without a connection.
+  if (said.id && kept.some(({ id }) => id === said.id)) return;
+  kept.push(said);
   sessionStorage.setItem(storage, JSON.stringify(kept.slice(-KEPT)));
-  addMessage(message);
+  show(said);
+}
+
+const show = (said) => (said.missed ? addGap() : addMessage(said));
+
+function addGap() {
+  addLine("Some messages may be missing here").classList.add("gap");
 }
 
 function addMessage({ user, text, at }) {
@@ -93,11 +101,13 @@ function append(line, follow = false) {
 $("newer").addEventListener("click", showEnd);
 $("log").addEventListener("scroll", () => ($("newer").hidden ||= atEnd()));
 
-kept.forEach(addMessage);
-channel.listen("message", (message) => {
-  stopTyping(message.user.id);
-  keep(message);
-});
+kept.forEach(show);
+channel
+  .listen("message", (message) => {
+    stopTyping(message.user.id);
+    keep(message);
+  })
+  .missed(() => kept.at(-1)?.missed || keep({ missed: true }));
 
 /* Typing */
 
@@ -235,7 +245,7 @@ function freeToWave() {
 const WORDS = {
   connecting: ["Connecting…"],
   connected: ["Connected"],
-  reconnecting: ["Reconnecting…", "The connection was lost. Trying to get it back."],
+  reconnecting: ["Reconnecting…", "The connection was lost. What is said meanwhile comes once it is back."],
   interrupted: ["Interrupted", "The link between servers is down; it is being restored."],
   failed: ["Disconnected", "The server does not let this page in. Reload it to try again."],
   closed: ["Disconnected"],
@@ -247,6 +257,7 @@ function showState() {
   const [word, explanation = ""] = WORDS[state];
   $("state").textContent = word;
   $("state").dataset.state = state;
+  $("state").title = rf.transport === "sse" ? "Without WebSockets, which your network blocks: nobody sees you typing" : "";
   $("explanation").textContent = explanation;
   if (state === "connected") note();
 }

@@ -15,19 +15,25 @@
 
   /**
    * @typedef {"connecting" | "connected" | "reconnecting" | "interrupted" | "failed" | "closed"} State
-   * @typedef {{code?: number, reason?: string, delay?: number}} Detail  close code, why, ms to wait
+   * @typedef {"websocket" | "sse"} Transport  by "sse" (server-sent events) whispers are lost
+   * @typedef {{transport?: Transport, code?: number, reason?: string, delay?: number}} Detail
+   *     of a connection; of what ended the last one: close code, why, ms to the next attempt
    * @typedef {{id: string} & Record<string, any>} Member  the user's id and what the app tells of them
    * @typedef {{type: string, error: string, status: number}} Refusal
    * @typedef {(data: any, meta: {userId?: string}) => void} Listener
+   * @typedef {{epoch: string, offset: number, socket_id: string}} Place  the last event heard
    */
 
   const HANDSHAKE = 10_000; // ms for a new connection to greet us
   const ANSWER = 10_000; // ms for a pong, or for the authorisation endpoint
   const STEADY = 5_000; // ms after which a connection counts as a good one
   const LONGEST = 30_000; // ms between two attempts, at most
+  const QUIET = 30_000; // ms in which a stream that lives says so twice
+  const A_WHILE = 60_000; // ms for which WebSockets are taken for blocked
 
   const SUBSCRIBED = "pusher_internal:subscription_succeeded";
   const REFUSED = "pusher:subscription_error";
+  const MISSED = "rf:missed";
   const STATES = new Map([
     ["pusher:connection_established", "connected"],
     ["rf:interrupted", "interrupted"],
@@ -75,22 +81,63 @@
     }
   }
 
-  /** One socket at a time: opened, kept alive and opened again. Knows nothing of channels. */
+  /** Server-sent events, read as from a WebSocket; what is sent is lost. */
+  class Stream {
+    #end = new AbortController();
+
+    constructor(url, headers) {
+      this.#read(url, headers).catch(String).then((reason) => {
+        this.onclose?.({ code: 1006, reason });
+      });
+    }
+
+    send() {}
+
+    close() {
+      this.#end.abort();
+    }
+
+    /** Not by EventSource, which neither sends headers nor tells of the server's heartbeat. */
+    async #read(url, headers) {
+      const { ok, status, body } = await fetch(url, { headers, signal: this.#end.signal });
+      if (!ok) return `HTTP ${status}`;
+      const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return "end of stream";
+        const lines = (rest + value).split("\n");
+        rest = lines.pop();
+        for (const line of lines) this.onmessage?.({ data: line.replace(/^data: /, "") });
+      }
+    }
+  }
+
+  /**
+   * One socket at a time: opened, kept alive and opened again. Knows nothing of channels.
+   *
+   * After two WebSockets that did not greet us, a stream is tried beside the next ones. While it
+   * holds WebSockets are taken for blocked, and for a while after the last one failed.
+   */
   class Connection {
     /** @type {State} */
     state = "closed";
+    /** Of this connection, or of the last one. @type {Transport} */
+    transport = "websocket";
     socketId = "";
-    #url;
+    #make;
     #onState;
     #onEvent;
     #socket;
     #timer;
     #attempts = 0;
+    #unanswered = 0;
+    #blocked = -Infinity;
     #since = Infinity;
     #activityTimeout;
 
-    constructor(url, onState, onEvent) {
-      this.#url = url;
+    constructor(make, onState, onEvent) {
+      this.#make = make;
       this.#onState = onState;
       this.#onEvent = onEvent;
     }
@@ -113,29 +160,50 @@
 
     /** Something changed outside: try again now, or see whether the connection still lives. */
     nudge = () => {
-      if (this.socketId) this.#ping();
+      if (this.socketId && this.transport === "websocket") this.#ping();
       else if (this.state === "reconnecting" && !this.#socket) this.#dial();
     };
 
+    /** Come back at once by the same transport, since a stream can't be asked for more. */
+    renew() {
+      if (!this.socketId) return;
+      this.#attempts = 0;
+      this.#blocked = performance.now();
+      this.#lost(4200, "other channels");
+    }
+
     #dial() {
-      const socket = (this.#socket = new WebSocket(this.#url));
-      socket.onmessage = ({ data }) => this.#receive(data);
-      socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+      this.#drop();
+      const blocked = performance.now() - this.#blocked < A_WHILE;
+      this.#open(blocked ? this.transport : "websocket");
       this.#wait(HANDSHAKE, () => this.#lost(1006, "no greeting"));
+    }
+
+    #open(transport, aside = false) {
+      const socket = (this.#socket = this.#make(transport));
+      socket.onmessage = ({ data }) => this.#receive(data, transport);
+      socket.onclose = ({ code, reason }) => {
+        if (!aside || this.socketId) return this.#lost(code, reason);
+        this.#hangUp(); // the next WebSocket is due all the same
+      };
     }
 
     /** Not left to the close event, which a dead network delays by minutes. */
     #drop() {
       clearTimeout(this.#timer);
-      if (this.#socket) {
-        this.#socket.onmessage = this.#socket.onclose = null;
-        this.#socket.close();
-      }
-      this.#socket = null;
+      this.#hangUp();
       this.socketId = "";
     }
 
+    #hangUp() {
+      if (!this.#socket) return;
+      this.#socket.onmessage = this.#socket.onclose = null;
+      this.#socket.close();
+      this.#socket = null;
+    }
+
     #lost(code, reason) {
+      const blocked = this.#isBlocked(code);
       this.#drop();
       if (performance.now() - this.#since > STEADY) this.#attempts = 0;
       this.#since = Infinity;
@@ -144,25 +212,45 @@
       const atOnce = code >= 4200 && code < 4300 && !this.#attempts;
       const delay = atOnce ? 0 : backoff(this.#attempts);
       this.#attempts++;
+      if (blocked) this.#open("sse", true);
       this.#wait(delay, () => this.#dial());
       this.#become("reconnecting", { code, reason, delay });
     }
 
-    #receive(text) {
-      const frame = parse(text);
-      const event = frame?.event;
-      if (typeof event !== "string") return;
-      const data = parse(frame.data);
-      if (event === "pusher:connection_established") this.#greeted(data);
-      if (this.socketId) this.#wait(this.#activityTimeout, () => this.#ping());
-      if (event === "pusher:ping") this.send("pusher:pong", {});
-      this.#onEvent(frame, data);
-      if (STATES.has(event)) this.#become(STATES.get(event));
+    /** Whether what has just ended lets us think that WebSockets are blocked. */
+    #isBlocked(code) {
+      if (this.#socket instanceof Stream) {
+        if (!this.socketId) this.transport = "websocket";
+        return false;
+      }
+      if (this.socketId || code >= 4000) {
+        this.#unanswered = 0;
+        return false;
+      }
+      this.#blocked = performance.now();
+      return ++this.#unanswered > 1;
     }
 
-    #greeted({ socket_id, activity_timeout = 120 }) {
+    #receive(text, transport) {
+      const frame = parse(text);
+      const event = frame?.event;
+      const data = parse(frame?.data);
+      if (event === "pusher:connection_established") this.#greeted(data, transport);
+      if (this.socketId) this.#wait(this.#activityTimeout, () => this.#ping());
+      if (typeof event !== "string") return;
+      if (event === "pusher:ping") this.send("pusher:pong", {});
+      this.#onEvent(frame, data);
+      if (!this.#socket) return; // given up by who heard the event
+      if (STATES.has(event)) this.#become(STATES.get(event), { transport });
+      if (event === "pusher:error" && transport === "sse") {
+        this.#socket.onclose({ code: data.code, reason: data.message }); // its last words
+      }
+    }
+
+    #greeted({ socket_id, activity_timeout = 120 }, transport) {
       this.socketId = socket_id;
-      this.#activityTimeout = activity_timeout * 1000;
+      this.transport = transport;
+      this.#activityTimeout = transport === "sse" ? QUIET : activity_timeout * 1000;
       this.#since = performance.now();
     }
 
@@ -188,6 +276,8 @@
   class Channel {
     _subscribed = false;
     _listeners = new Listeners();
+    /** Up to where we have heard the channel, if it has a history. @type {Place | undefined} */
+    _place;
 
     constructor(name, send) {
       /** As on the wire, prefix included. @type {string} */
@@ -216,6 +306,21 @@
     /** @param {(refusal: Refusal) => void} listener */
     error(listener) {
       return this.listen(REFUSED, listener);
+    }
+
+    /** Events may be lost for good: fetch anew what they tell of. @param {() => void} listener */
+    missed(listener) {
+      return this.listen(MISSED, listener);
+    }
+
+    /** Notes how far we have come. @returns {boolean} whether this is news */
+    _note({ event, epoch, offset, recovered }, socket_id) {
+      const { _place: place } = this;
+      const mayRepeat = event !== SUBSCRIBED && event !== MISSED;
+      if (mayRepeat && place && epoch === place.epoch && offset <= place.offset) return false;
+      if (recovered === false) this._place = undefined;
+      if (epoch) this._place = { epoch, offset, socket_id };
+      return true;
     }
 
     _receive(event, data, meta) {
@@ -266,6 +371,7 @@
     }
 
     _receive(event, data, meta) {
+      if (event === "rf:me") this.me = data.user_id;
       if (event === SUBSCRIBED) {
         const { hash } = data.presence;
         this.#members = new Map(Object.entries(hash).map(([id, info]) => [id, { ...info, id }]));
@@ -294,7 +400,10 @@
     #channels = new Map();
     #listeners = new Listeners();
     #options;
+    #base;
     #connection;
+    /** The channels that the stream was asked for, if it is one. @type {Set<string> | null} */
+    #streamed = null;
 
     /**
      * Connects at once.
@@ -303,7 +412,8 @@
      * @param {string} [options.key] of the app
      * @param {string} [options.host] with port, scheme and path as needed; default: this app's
      * @param {string} [options.authEndpoint]
-     * @param {Record<string, string> | (() => Record<string, string>)} [options.headers] for it
+     * @param {Record<string, string> | (() => Record<string, string>)} [options.headers] for it,
+     *     and for streams
      */
     constructor(options = {}) {
       this.#options = {
@@ -313,10 +423,10 @@
         ...script?.dataset,
         ...options,
       };
-      const { host, key } = this.#options;
-      const base = host.includes("://") ? host : `${location.protocol}//${host}`;
+      const { host } = this.#options;
+      this.#base = host.includes("://") ? host : `${location.protocol}//${host}`;
       this.#connection = new Connection(
-        `${base.replace(/^http/, "ws")}/app/${key}?protocol=7&client=rf.js&version=0.1.0`,
+        (transport) => this.#make(transport),
         (state, detail) => this.#changed(state, detail),
         (frame, data) => this.#receive(frame, data),
       );
@@ -330,6 +440,11 @@
     /** @returns {State} */
     get state() {
       return this.#connection.state;
+    }
+
+    /** @returns {Transport} */
+    get transport() {
+      return this.#connection.transport;
     }
 
     /** For the X-Socket-ID header, with which `to_others()` leaves this page out; "" at first. */
@@ -380,9 +495,9 @@
     /** Leave the channels of this name, whatever their kind. @param {string} name */
     leave(name) {
       for (const channel of [name, `private-${name}`, `presence-${name}`]) {
-        if (this.#channels.delete(channel)) {
-          this.#connection.send("pusher:unsubscribe", { channel });
-        }
+        if (!this.#channels.delete(channel)) continue;
+        if (this.#streamed) this.#connection.renew();
+        else this.#connection.send("pusher:unsubscribe", { channel });
       }
     }
 
@@ -395,14 +510,42 @@
       return this.#channels.get(name);
     }
 
+    #make(transport) {
+      this.#streamed = transport === "sse" ? new Set(this.#channels.keys()) : null;
+      if (this.#streamed) return new Stream(this.#streamUrl(), this.#headers());
+      const { key } = this.#options;
+      const url = `${this.#base}/app/${key}?protocol=7&client=rf.js&version=0.1.0`;
+      return new WebSocket(url.replace(/^http/, "ws"));
+    }
+
+    #streamUrl() {
+      const query = new URLSearchParams({ channels: "" });
+      const places = [...this.#channels.values()].map(({ name, _place: place }) => {
+        query.append("channel", name);
+        return place;
+      });
+      const id = places.map((place) => (place ? `${place.epoch}:${place.offset}` : ""));
+      const last = places.find(Boolean);
+      if (last) query.append("lastEventID", [last.socket_id, ...id].join());
+      return `${this.#base}/broadcasting/sse?${query}`;
+    }
+
+    #headers() {
+      const { headers } = this.#options;
+      return typeof headers === "function" ? headers() : headers;
+    }
+
     #changed(state, detail) {
       if (!this.socketId) this.#channels.forEach((channel) => (channel._subscribed = false));
       this.#listeners.tell("state", state, detail);
     }
 
-    #receive({ event, channel, user_id: userId }, data) {
-      if (channel) this.#channels.get(channel)?._receive(event, data, { userId });
-      else if (event === "pusher:error") this.#listeners.tell("error", data);
+    #receive(frame, data) {
+      const { event, channel: name, user_id: userId } = frame;
+      const channel = this.#channels.get(name);
+      if (channel?._note(frame, this.socketId)) channel._receive(event, data, { userId });
+      if (name) return;
+      if (event === "pusher:error") this.#listeners.tell("error", data);
       else if (event === "pusher:connection_established") {
         this.#channels.forEach((channel) => this.#subscribe(channel));
       }
@@ -412,6 +555,7 @@
     async #subscribe(channel) {
       const { name } = channel;
       const { socketId } = this;
+      if (this.#streamed) return this.#streamed.has(name) || this.#connection.renew();
       const wanted = () =>
         socketId && socketId === this.socketId && this.#channels.get(name) === channel;
       for (let attempt = 0; wanted(); attempt++) {
@@ -420,7 +564,8 @@
         if (!answer.error) {
           const { auth = "", channel_data } = answer;
           if (channel_data) channel.me = parse(channel_data).user_id;
-          return this.#connection.send("pusher:subscribe", { channel: name, auth, channel_data });
+          const fields = { channel: name, auth, channel_data, recover: channel._place };
+          return this.#connection.send("pusher:subscribe", fields);
         }
         const { status } = answer;
         if (status && status !== 429 && status < 500) {
@@ -432,7 +577,7 @@
 
     /** The endpoint's answer, or a Refusal, of status 0 when there was none. */
     async #authorise(channel_name) {
-      const { authEndpoint, headers } = this.#options;
+      const { authEndpoint } = this.#options;
       const token = document?.querySelector('meta[name="csrf-token"]')?.getAttribute("content");
       let status = 0;
       try {
@@ -442,7 +587,7 @@
           headers: {
             Accept: "application/json",
             ...(token && { "X-CSRF-TOKEN": token }),
-            ...(typeof headers === "function" ? headers() : headers),
+            ...this.#headers(),
           },
           signal: AbortSignal.timeout(ANSWER),
         });
