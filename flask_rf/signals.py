@@ -13,7 +13,8 @@ limit_hit = _signals.signal("limit-hit")
 limit_denied = _signals.signal("limit-denied")
 #: A key has used 80 % of its limit. ``limit``, ``key``, ``remaining``.
 limit_near = _signals.signal("limit-near")
-#: The limits of one request were decided. ``seconds``: how long that took.
+#: The limits of one request were decided. ``outcomes``: pairs of a limit's text and
+#: ``"allowed"``, ``"denied"`` or ``"shadowed"``; ``seconds``: how long that took.
 limits_decided = _signals.signal("limits-decided")
 
 #: Redis was asked. ``feature``, ``seconds``: until it answered, or was waited for no longer.

@@ -37,7 +37,7 @@ class Collector:
         self._process = _Process()
         self._timing.listeners.append(self._request)
         for signal, receiver in (
-            (signals.limit_hit, self._hit),
+            (signals.limits_decided, self._decided),
             (signals.limit_denied, self._refused),
             (signals.limit_near, self._approached),
             (signals.message_received, self._received),
@@ -79,13 +79,13 @@ class Collector:
         with self._lock:
             self._window.request(method, route, status, seconds)
 
-    def _hit(self, app: Flask, limit: str, **_: Any) -> None:
+    def _decided(self, app: Flask, outcomes: Sequence[tuple[str, str]], **_: Any) -> None:
         with self._lock:
-            self._window.decision(limit, "allowed")
+            for limit, outcome in outcomes:
+                self._window.decision(limit, outcome)
 
-    def _refused(self, app: Flask, limit: str, key: str, shadow: bool, **_: Any) -> None:
+    def _refused(self, app: Flask, limit: str, key: str, **_: Any) -> None:
         with self._lock:
-            self._window.decision(limit, "shadowed" if shadow else "denied")
             self._denied.add(limit, key)
 
     def _approached(self, app: Flask, limit: str, key: str, remaining: int, **_: Any) -> None:

@@ -35,18 +35,12 @@ class LimiterSeries:
             "How long the decision about one request took.",
             buckets=_QUICK,
         )
-        signals.limit_hit.connect(self._hit, app)
-        signals.limit_denied.connect(self._denied, app)
         signals.limits_decided.connect(self._decided, app)
 
-    def _hit(self, app: Flask, limit: str, **_: Any) -> None:
-        self._decisions.of(limit, "allowed").inc()
-
-    def _denied(self, app: Flask, limit: str, shadow: bool, **_: Any) -> None:
-        self._decisions.of(limit, "shadowed" if shadow else "denied").inc()
-
-    def _decided(self, app: Flask, seconds: float) -> None:
+    def _decided(self, app: Flask, outcomes: Sequence[tuple[str, str]], seconds: float) -> None:
         self._seconds.observe(seconds)
+        for limit, outcome in outcomes:
+            self._decisions.of(limit, outcome).inc()
 
 
 class BroadcastSeries:

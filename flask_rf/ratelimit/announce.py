@@ -14,19 +14,15 @@ from ..signals import limits_decided
 from .responses import Decision
 
 
-def announce_decided(app: Flask, started: float) -> None:
-    """Tell how long the decision about a request took.
+def announce(app: Flask, decisions: Sequence[Decision], admitted: bool, started: float) -> None:
+    """Send the signals of one request's decisions; costs next to nothing when nobody listens.
 
-    :param started: what ``perf_counter`` said before it.
+    :param started: what ``perf_counter`` said before they were made.
     """
     if limits_decided.receivers:
-        limits_decided.send(app, seconds=perf_counter() - started)
-
-
-def announce(app: Flask, decisions: Sequence[Decision], admitted: bool) -> None:
-    """Send the signals of one request's decisions; costs next to nothing when nobody listens."""
-    if not (limit_hit.receivers or limit_denied.receivers or limit_near.receivers):
-        return
+        seconds = perf_counter() - started
+        outcomes = [(d.claim.policy.text, _outcome(d)) for d in decisions if admitted or d.breached]
+        limits_decided.send(app, outcomes=outcomes, seconds=seconds)
     for decision in decisions:
         if decision.breached:
             _send_denied(app, decision)
@@ -34,18 +30,27 @@ def announce(app: Flask, decisions: Sequence[Decision], admitted: bool) -> None:
             _send_hit(app, decision)
 
 
+def _outcome(decision: Decision) -> str:
+    if not decision.breached:
+        return "allowed"
+    return "denied" if decision.denies else "shadowed"
+
+
 def _send_hit(app: Flask, decision: Decision) -> None:
     policy, remaining = decision.claim.policy, decision.remaining
-    limit_hit.send(app, limit=str(policy.limit), key=decision.key, remaining=remaining)
-    if remaining <= policy.count // 5 < remaining + decision.claim.cost:
-        limit_near.send(app, limit=str(policy.limit), key=decision.key, remaining=remaining)
+    terms = {"limit": policy.text, "key": decision.key, "remaining": remaining}
+    if limit_hit.receivers:
+        limit_hit.send(app, **terms)
+    if remaining <= policy.count // 5 < remaining + decision.claim.cost and limit_near.receivers:
+        limit_near.send(app, **terms)
 
 
 def _send_denied(app: Flask, decision: Decision) -> None:
-    limit_denied.send(
-        app,
-        limit=str(decision.limit),
-        key=decision.key,
-        retry_after=decision.retry_after,
-        shadow=decision.limit.shadow,
-    )
+    if limit_denied.receivers:
+        limit_denied.send(
+            app,
+            limit=decision.claim.policy.text,
+            key=decision.key,
+            retry_after=decision.retry_after,
+            shadow=decision.limit.shadow,
+        )

@@ -17,7 +17,6 @@ from .. import hooks
 from .admission import ADMISSION
 from .admission import Admission
 from .announce import announce
-from .announce import announce_decided
 from .clients import call
 from .clients import Clients
 from .declarations import Declarations
@@ -133,8 +132,7 @@ class CompiledLimiter:
         denying = [decision for decision in decisions if decision.breached and decision.denies]
         if denying:
             self._denials.remember(denying)
-        announce_decided(self.app, started)
-        announce(self.app, decisions, admitted=not denying)
+        announce(self.app, decisions, admitted=not denying, started=started)
         return decisions, denying
 
     def clear(self, keys: Sequence[str]) -> bool:

@@ -47,6 +47,7 @@ class Policy:
     :param prefix: begins the keys; ends with the opening brace of a hash tag, so that a
         Cluster keeps all counts of one client together.
     :param name: in headers and problem details.
+    :param text: the limit as people write it.
     :param header: its item of ``RateLimit-Policy``.
     :param terms: what the scripts are told of it.
     :param returns: what a request took may be given back.
@@ -58,6 +59,7 @@ class Policy:
     prefix: str
     name: str
 
+    text: str = field(init=False)
     count: int = field(init=False)
     window: int = field(init=False)
     header: str = field(init=False)
@@ -69,6 +71,7 @@ class Policy:
         window = rate.seconds * 1_000_000
         period = ';qu="concurrent-requests"' if self.limit.lease else f";w={rate.seconds}"
         values = {
+            "text": str(self.limit),
             "count": rate.count,
             "window": window,
             "header": f'"{self.name}";q={rate.count}{period}',

@@ -47,7 +47,8 @@ def test_a_shadow_limits_breach_denies_nobody(measured: Flask, sample: Sample) -
 
 def test_limits_without_end_share_a_series(measured: Flask) -> None:
     for number in range(5000):
-        signals.limit_hit.send(measured, limit=f"{number}/minute", key="k", remaining=1)
+        outcomes = [(f"{number}/minute", "allowed")]
+        signals.limits_decided.send(measured, outcomes=outcomes, seconds=0.0)
     decisions = measured.extensions["rf_metrics"]._features[0]._decisions
     assert len(decisions._bound) <= decisions._most + 2
 
