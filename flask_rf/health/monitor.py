@@ -12,6 +12,7 @@ from flask import request
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from .. import hooks
 from .background import Background
 from .options import HealthOptions
 from .report import MEDIA_TYPE
@@ -61,8 +62,9 @@ class Monitor:
 
     def before(self) -> Response | None:
         """Answer probes before the app's own functions, whose login wall would redirect them."""
-        view = self.views.get(request.endpoint or "")
-        return view() if view is not None and request.method in ("GET", "HEAD") else None
+        current = hooks.current_request()
+        view = self.views.get(current.endpoint or "")
+        return view() if view is not None and current.method in ("GET", "HEAD") else None
 
     def live(self) -> Response:
         """Whether the process runs; it looks at nothing else."""
