@@ -58,8 +58,8 @@ def start(redis_server: RedisProcess) -> Iterator[Callable[[], Ear]]:
     """Starts brokers on one Redis, each as a process of its own would."""
     brokers: list[RedisBroker] = []
 
-    def make() -> Ear:
-        brokers.append(over(redis_server.url))
+    def make(count_events: bool = False) -> Ear:
+        brokers.append(over(redis_server.url, count_events))
         return Ear(brokers[-1])
 
     yield make
@@ -215,16 +215,24 @@ def _told_count(ear: Ear) -> int:
     return count
 
 
+@pytest.mark.parametrize("count_events", [False, True])
 def test_the_counts_of_a_dead_process_expire(
-    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Ear], count_events: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(life, "HEARTBEAT", 0.2)
     monkeypatch.setattr(life, "DEAD_AFTER", 1)
-    living, victim = start(), start()
-    living.broker.count("chat", 1), victim.broker.count("chat", 5)
-    wait_until(lambda: living.broker.occupied() == {"chat": 6})
+    living, victim = start(count_events), start(count_events)
+    for name in ("chat", "presence-a"):
+        living.broker.subscribe(name)
+        living.broker.count(name, 1), victim.broker.count(name, 5)
+    wait_until(lambda: living.broker.occupied() == {"chat": 6, "presence-a": 6})
+    told_before = len(living.events)
     victim.broker.stop()
-    wait_until(lambda: living.broker.occupied() == {"chat": 1})
+    wait_until(lambda: living.broker.occupied() == {"chat": 1, "presence-a": 1})
+    living.broker.publish([("chat", event("last"))])
+    wait_until(lambda: "last" in living.names())
+    told = [channel for channel, _ in living.events[told_before:-1]]
+    assert told == (["chat"] if count_events else [])
 
 
 def test_nothing_is_left_in_redis_once_everybody_has_left(

@@ -72,7 +72,7 @@ class RedisBroker:
         self._keys = Keyspace(base, CLUSTER_PARTITIONS if self._sharded else 1)
         self._id = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._count_events = count_events
-        self._presence = Presence(commands, self._keys, self._id, publish, told)
+        self._presence = Presence(commands, self._keys, self._id, publish, told, count_events)
         self._histories = RedisHistories(commands, self._keys, publish)
         self._listener: Listener | ClusterListener | None = None
         self._tally: Tally | None = None

@@ -21,6 +21,7 @@ from ..broker import GONE_AFTER
 from ..broker import Size
 from ..broker import Told
 from ..channel import ONLINE
+from ..channel import tells_its_size
 from ..envelope import Envelope
 from ..envelope import pack
 from ..session import Member
@@ -37,16 +38,24 @@ class Presence:
     :param server_id: this server's.
     :param publish: the command that publishes: ``PUBLISH`` or ``SPUBLISH``.
     :param told: of the changes made here.
+    :param count_events: whether subscribers are told how many they are.
     """
 
     def __init__(
-        self, commands: Commands, keys: Keyspace, server_id: str, publish: str, told: Told
+        self,
+        commands: Commands,
+        keys: Keyspace,
+        server_id: str,
+        publish: str,
+        told: Told,
+        count_events: bool,
     ) -> None:
         self._commands = commands
         self._keys = keys
         self._id = server_id
         self._publish = publish
         self._told = told
+        self._count_events = count_events
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         """See :meth:`~..broker.Broker.join`."""
@@ -167,9 +176,11 @@ class Presence:
         counted = self._each(
             "HKEYS", (self._keys.subscribers(p, server_id) for p in self._keys.partitions)
         )
-        channels = {name.decode(): (0, True) for of_partition in counted for name in of_partition}
-        if channels:
-            self.write_counts(channels, server_id)
+        names = [name.decode() for of_partition in counted for name in of_partition]
+        if names:
+            tells = self._count_events
+            counts = {name: (0, tells and tells_its_size(name)) for name in names}
+            self.write_counts(counts, server_id)
         return len(entries)
 
     def prune(self, is_here: Callable[[str, str], bool]) -> None:
