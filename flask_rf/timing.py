@@ -62,6 +62,12 @@ class Timing:
             self.active.add(passage)
         try:
             body = self._app(environ, start_response)
+        except StopIteration:  # so flask-sock tells gunicorn that it had a socket to serve
+            if passage.response is None:
+                self._failed(passage, environ)
+            else:
+                self._end(passage, passage.request, passage.response.status_code)
+            raise
         except BaseException:
             self._failed(passage, environ)
             raise

@@ -187,6 +187,20 @@ def test_a_request_that_becomes_a_socket_is_none(
     assert active == [0, 0]
 
 
+def test_a_socket_that_gunicorn_is_told_of_by_an_exception_is_none(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    class Served(Response):
+        def __call__(self, *_: Any) -> Any:
+            raise StopIteration
+
+    app.add_url_rule("/live", view_func=lambda: Served(), websocket=True)
+    with pytest.raises(StopIteration):
+        app.test_client().get("/live", headers=_HANDSHAKE, base_url="ws://x")
+    assert told == []
+    assert not timed.active
+
+
 def test_a_middleware_between_may_copy_the_environ(app: Flask) -> None:
     inner = app.wsgi_app
     app.wsgi_app = lambda environ, start: inner(dict(environ), start)  # type: ignore[method-assign]

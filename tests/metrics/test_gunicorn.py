@@ -169,6 +169,8 @@ def test_sockets_and_events_are_counted_over_workers(start: Callable[..., Gunico
     assert series("flask_rf_broadcast_delivery_seconds_count") >= 3
     assert series("flask_rf_redis_up") == 1
     assert series("flask_rf_redis_command_seconds_count") > 0
+    requests = [key for key in totals(f"{server.url}/metrics") if "http_route=/app/<key>" in key]
+    assert not requests
     sockets[0].close()
     wait_until(lambda: series("flask_rf_ws_connections") == 3)
     os.kill(min(workers_of(server)), signal.SIGKILL)
