@@ -217,6 +217,7 @@ def bench(options: argparse.Namespace) -> int:
     if unknown:
         raise Trouble(f"no benchmark {', '.join(unknown)}. There are: {', '.join(scripts)}")
     statuses = [run(PYTHON, "-m", f"benchmarks.{name}") for name in options.names or scripts]
+    statuses.append(run(PYTHON, "-m", "benchmarks._figures"))
     return 1 if any(statuses) else 0
 
 
