@@ -51,6 +51,7 @@ class Deployment:
             "SECRET_KEY_FILE": str(redis.secrets / "secret_key"),
             "TRUSTED_PROXIES": "127.0.0.1",
             "WEB_CONCURRENCY": "1",
+            "RATE_LIMIT_TIMEOUT": "5",  # a busy machine's Redis is not to be blamed
         }
         with ExitStack() as started:
             self.replicas: list[Gunicorn] = []
@@ -250,8 +251,7 @@ def test_clients_are_told_apart_and_counted_once_over_all_replicas(deployed: Dep
 
 def test_the_doctor_finds_nothing_that_would_hurt_in_it(deployed: Deployment) -> None:
     command = [sys.executable, "-m", "flask", "--app", "examples.chat.app", "rf", "doctor", "--all"]
-    settings = {**deployed.settings, "RATE_LIMIT_TIMEOUT": "5"}
-    environment = {**os.environ, **settings}
+    environment = {**os.environ, **deployed.settings}
     said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     hurts = [line for line in said.stdout.splitlines() if line.startswith("hurts")]
     assert [line for line in hurts if "open files" not in line] == [], said.stderr

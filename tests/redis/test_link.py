@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 import pytest
+import trustme
 from redis import exceptions
 
 from flask_rf.redis import RedisOptions
@@ -16,6 +15,7 @@ from flask_rf.redis.link import reply_error
 from flask_rf.redis.sender import Sender
 from tests.parts.processes import free_port
 from tests.parts.redis import RedisProcess
+from tests.parts.redis import with_tls
 from tests.redis.test_lane import sender
 from tests.redis.test_lane import together
 
@@ -37,24 +37,21 @@ def test_what_a_socket_does_not_take_at_once_follows(redis_server: RedisProcess)
 
 @pytest.fixture
 def tls_redis(tmp_path: Path) -> Iterator[RedisProcess]:
-    """A Redis that speaks TLS on a port of its own, by a certificate it signed itself."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key)]
-    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
+    """A Redis that speaks TLS on a port of its own."""
+    authority, pem = trustme.CA(), tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     port = free_port()
     options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
-    options += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
-    server = RedisProcess(tmp_path, *options, "--tls-ca-cert-file", str(certificate))
-    server.url = f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none"
+    options += ["--tls-cert-file", str(pem), "--tls-key-file", str(pem)]
+    options += ["--tls-ca-cert-file", str(tmp_path / "ca.pem")]
+    server = RedisProcess(tmp_path, *options, binary=with_tls(tmp_path))
+    server.url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}"
     yield server
     server.stop()
 
 
-@pytest.mark.skipif(
-    shutil.which("redis-server") is None or shutil.which("openssl") is None,
-    reason="needs a Redis built with TLS, and openssl",
-)
+@pytest.mark.deployment
 def test_a_lane_may_run_over_tls(tls_redis: RedisProcess) -> None:
     lane = sender(tls_redis, timeout=5.0)
     value = b"x" * 3_000_000
