@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import Any
 
 from flask import Flask
 
@@ -38,7 +39,11 @@ def _outcome(decision: Decision) -> str:
 
 def _send_hit(app: Flask, decision: Decision) -> None:
     policy, remaining = decision.claim.policy, decision.remaining
-    terms = {"limit": policy.text, "key": decision.key, "remaining": remaining}
+    terms: dict[str, Any] = {
+        "limit": policy.text,
+        "key": decision.key,
+        "remaining": remaining,
+    }
     if limit_hit.receivers:
         limit_hit.send(app, **terms)
     if remaining <= policy.count // 5 < remaining + decision.claim.cost and limit_near.receivers:
