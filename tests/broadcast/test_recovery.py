@@ -9,39 +9,28 @@ import pytest
 
 from tests.broadcast.client import send
 from tests.broadcast.client import Socket
+from tests.broadcast.servers import APP
+from tests.broadcast.servers import KINDS
+from tests.broadcast.servers import served
+from tests.broadcast.servers import Server
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
 from tests.parts.proxy import FaultProxy
 from tests.parts.redis import RedisProcess
-from tests.parts.werkzeug import Werkzeug
 
 pytestmark = pytest.mark.servers
 
-APP = "tests.apps.events:app"
 SUBSCRIBED = "pusher_internal:subscription_succeeded"
-Server = Gunicorn | Werkzeug
 Place = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=["gevent", "gevent+redis", "threads"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    redis = RedisProcess(folder) if request.param == "gevent+redis" else None
-    running: Server
-    if redis:
-        running = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url)
-    elif request.param == "gevent":
-        running = Gunicorn(APP, folder, BROADCAST_MAX_QUEUE="100000")
-    else:
-        running = Werkzeug(APP, folder)
-    yield running
-    output = running.output()
-    running.stop()
-    if redis:
-        redis.stop()
-    assert "Traceback" not in output, output
+    with served(request.param, folder, BROADCAST_MAX_QUEUE="100000") as running:
+        yield running
 
 
 def place(message: dict[str, Any]) -> Place:

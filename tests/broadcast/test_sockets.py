@@ -16,42 +16,30 @@ from nacl.secret import SecretBox
 from tests.broadcast.client import authorize
 from tests.broadcast.client import send
 from tests.broadcast.client import Socket
+from tests.broadcast.servers import APP
+from tests.broadcast.servers import KINDS
+from tests.broadcast.servers import served
+from tests.broadcast.servers import Server
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
-from tests.parts.werkzeug import Werkzeug
 
 pytestmark = pytest.mark.servers
 
-APP = "tests.apps.events:app"
 ROOM = "presence-room.1"
 SMALL = {
     "BROADCAST_MAX_QUEUE": "200000",
     "BROADCAST_MAX_MEMBERS": "3",
     "BROADCAST_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
 }
-Server = Gunicorn | Werkzeug
 
 
-@pytest.fixture(scope="module", params=["gevent", "gevent+redis", "threads"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    redis = RedisProcess(folder) if request.param == "gevent+redis" else None
-    running: Server
-    if redis:
-        running = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url, **SMALL)
-    elif request.param == "gevent":
-        running = Gunicorn(APP, folder, **SMALL)
-    else:
-        running = Werkzeug(APP, folder, **SMALL)
-    yield running
-    output = running.output()
-    running.stop()
-    if redis:
-        redis.stop()
-    assert "Traceback" not in output, output
+    with served(request.param, tmp_path_factory.mktemp("server"), **SMALL) as running:
+        yield running
 
 
 @pytest.fixture

@@ -26,41 +26,29 @@ from tests.broadcast.client import get
 from tests.broadcast.client import send
 from tests.broadcast.client import Socket
 from tests.broadcast.client import Stream
+from tests.broadcast.servers import APP
+from tests.broadcast.servers import KINDS
+from tests.broadcast.servers import served
+from tests.broadcast.servers import Server
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
-from tests.parts.werkzeug import Werkzeug
 
-APP = "tests.apps.events:app"
 SOON = {"BROADCAST_ACTIVITY_TIMEOUT": "1"}  # and a heartbeat every second
 ROOM = "presence-room.sse"
 SUBSCRIBED = "pusher_internal:subscription_succeeded"
 REFUSED = "pusher:subscription_error"
-Server = Gunicorn | Werkzeug
 
 servers = pytest.mark.servers
 
 
-@pytest.fixture(scope="module", params=["gevent", "gevent+redis", "threads"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    redis = RedisProcess(folder) if request.param == "gevent+redis" else None
-    limits = {"BROADCAST_MAX_QUEUE": "200000"}
-    running: Server
-    if redis:
-        running = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url, **limits)
-    elif request.param == "gevent":
-        running = Gunicorn(APP, folder, **limits)
-    else:
-        running = Werkzeug(APP, folder, **limits)
-    yield running
-    output = running.output()
-    running.stop()
-    if redis:
-        redis.stop()
-    assert "Traceback" not in output, output
+    with served(request.param, folder, BROADCAST_MAX_QUEUE="200000") as running:
+        yield running
 
 
 @pytest.fixture

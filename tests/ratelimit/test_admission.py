@@ -13,19 +13,12 @@ from flask import Response
 from flask import stream_with_context
 
 from flask_rf import Limiter
+from tests.ratelimit.worlds import statuses
 
 
 @pytest.fixture
 def limiter(app: Flask) -> Limiter:
     return Limiter(app)
-
-
-def statuses(app: Flask, path: str, times: int, method: str = "GET") -> list[int]:
-    codes = []
-    for _ in range(times):
-        with app.test_client().open(path, method=method) as response:
-            codes.append(response.status_code)
-    return codes
 
 
 def test_only_responses_that_count_are_deducted(app: Flask, limiter: Limiter) -> None:

@@ -10,11 +10,7 @@ from flask import request
 
 from flask_rf import Limiter
 from flask_rf.ratelimit import get_remote_address
-
-
-def statuses(app: Flask, path: str, times: int, **options: object) -> list[int]:
-    client = app.test_client()
-    return [client.open(path, **options).status_code for _ in range(times)]  # type: ignore[arg-type]
+from tests.ratelimit.worlds import statuses
 
 
 def test_clients_are_told_apart_by_address(app: Flask) -> None:

@@ -11,11 +11,7 @@ from flask.views import MethodView
 
 from flask_rf import ConfigurationError
 from flask_rf import Limiter
-
-
-def statuses(app: Flask, path: str, times: int, **options: object) -> list[int]:
-    client = app.test_client()
-    return [client.open(path, **options).status_code for _ in range(times)]  # type: ignore[arg-type]
+from tests.ratelimit.worlds import statuses
 
 
 def test_the_decorator_may_stand_above_the_route(app: Flask) -> None:

@@ -9,11 +9,7 @@ from flask_rf import ConfigurationError
 from flask_rf import Limiter
 from flask_rf import SetupError
 from flask_rf.hooks import exempt
-
-
-def statuses(app: Flask, path: str, times: int, **options: object) -> list[int]:
-    client = app.test_client()
-    return [client.open(path, **options).status_code for _ in range(times)]  # type: ignore[arg-type]
+from tests.ratelimit.worlds import statuses
 
 
 def test_a_view_is_limited(app: Flask) -> None:

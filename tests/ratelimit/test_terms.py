@@ -15,19 +15,12 @@ from flask_rf.ratelimit import Limit
 from flask_rf.signals import limit_denied
 from flask_rf.signals import limit_hit
 from flask_rf.signals import limit_near
+from tests.ratelimit.worlds import statuses
 
 
 @pytest.fixture
 def limiter(app: Flask) -> Limiter:
     return Limiter(app)
-
-
-def statuses(app: Flask, path: str, times: int, method: str = "GET") -> list[int]:
-    codes = []
-    for _ in range(times):
-        with app.test_client().open(path, method=method) as response:
-            codes.append(response.status_code)
-    return codes
 
 
 def test_methods_share_a_limit_unless_told_otherwise(app: Flask, limiter: Limiter) -> None:

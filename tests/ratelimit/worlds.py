@@ -1,10 +1,12 @@
-"""Stores whose time stands still until a test moves it, Redis's too."""
+"""What tests of limits share: stores whose time stands still until moved, and what is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from flask import Flask
 
 import flask_rf.ratelimit.redis as redis_module
 from flask_rf.ratelimit.limit import Limit
@@ -92,3 +94,12 @@ def policy(
 
 def claim(policy: Policy, cost: int = 1, client: str = "ann") -> Claim:
     return Claim(policy, policy.storage_key(client), cost, client)
+
+
+def statuses(app: Flask, path: str, times: int, method: str = "GET", **options: Any) -> list[int]:
+    """Of requests, one after the other."""
+    found = []
+    for _ in range(times):
+        with app.test_client().open(path, method=method, **options) as response:
+            found.append(response.status_code)
+    return found
