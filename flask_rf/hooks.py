@@ -44,7 +44,6 @@ class _Placed:
 
     befores: list[tuple[int, Before]] = field(default_factory=list)
     afters: list[tuple[int, After]] = field(default_factory=list)
-    teardowns: list[tuple[int, Teardown]] = field(default_factory=list)
     exempt: set[str] = field(default_factory=set)
     writes_headers: bool = False
 
@@ -74,14 +73,6 @@ def _run_after(functions: list[tuple[int, After]]) -> After:
     return after
 
 
-def _run_teardown(functions: list[tuple[int, Teardown]]) -> Teardown:
-    def teardown(error: BaseException | None) -> None:
-        for _, function in reversed(functions):
-            function(error)
-
-    return teardown
-
-
 def _tracers_in_front(functions: list[Any]) -> int:
     """How many functions at the front are OpenTelemetry's.
 
@@ -103,7 +94,6 @@ def place(
     *,
     before: Before | None = None,
     after: After | None = None,
-    teardown: Teardown | None = None,
 ) -> None:
     """Put a feature's request functions where its rank says.
 
@@ -118,8 +108,6 @@ def place(
     if after is not None:
         write_headers(app)
         _insert(placed.afters, rank, after, app.after_request_funcs, _run_after)
-    if teardown is not None:
-        _insert(placed.teardowns, rank, teardown, app.teardown_request_funcs, _run_teardown)
 
 
 def _insert(
@@ -141,6 +129,12 @@ def write_headers(app: Flask) -> None:
     if not placed.writes_headers:
         placed.writes_headers = True
         app.wsgi_app = HeaderWriter(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def at_teardown(app: Flask, function: Teardown) -> None:
+    """Have ``function`` called as a request is torn down, from the one under way on."""
+    # At the end, where Flask begins: it may be going through the list at this moment.
+    app.teardown_request_funcs.setdefault(None, []).append(function)
 
 
 def exempt(app: Flask, *endpoints: str) -> None:

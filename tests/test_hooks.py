@@ -34,18 +34,11 @@ class Diary:
         return lambda error: self.entries.append(f"{name} torn down")
 
     def place(self, app: Flask, feature: str) -> None:
-        hooks.place(
-            app,
-            feature,
-            before=self.before(feature),
-            after=self.after(feature),
-            teardown=self.teardown(feature),
-        )
+        hooks.place(app, feature, before=self.before(feature), after=self.after(feature))
 
     def keep_by(self, owner: Flask | Blueprint, name: str) -> None:
         owner.before_request(self.before(name))
         owner.after_request(self.after(name))
-        owner.teardown_request(self.teardown(name))
 
 
 @pytest.fixture
@@ -61,8 +54,6 @@ IN_ORDER = [
     *(f"{feature} in" for feature in FEATURES),
     *("app in", "view", "app out"),
     *(f"{feature} out" for feature in reversed(FEATURES)),
-    "app torn down",
-    *(f"{feature} torn down" for feature in reversed(FEATURES)),
 ]
 
 
@@ -149,8 +140,18 @@ def test_callables_of_no_module_stand_behind_ours(app: Flask, diary: Diary) -> N
 def test_one_function_in_each_of_flasks_lists_stands_for_all(app: Flask, diary: Diary) -> None:
     for feature in FEATURES:
         diary.place(app, feature)
-    lists = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
-    assert [len(functions[None]) for functions in lists] == [1, 1, 1]
+    lists = (app.before_request_funcs, app.after_request_funcs)
+    assert [len(functions[None]) for functions in lists] == [1, 1]
+
+
+def test_what_is_found_to_need_an_end_has_it_in_the_same_request(app: Flask, diary: Diary) -> None:
+    app.teardown_request(diary.teardown("app"))
+    loan = diary.teardown("loan")
+    app.add_url_rule("/lends", "lends", lambda: hooks.at_teardown(app, loan) or "")
+
+    app.test_client().get("/lends")
+
+    assert diary.entries == ["loan torn down", "app torn down"]
 
 
 def test_opentelemetry_comes_before_everything(app: Flask, diary: Diary) -> None:

@@ -96,7 +96,7 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         self._declarations.apps.add(app)
         on_worker_start(app, compiled.start_worker)
         if options.enabled:
-            hooks.place(app, "limiter", before=compiled.before, teardown=compiled.teardown)
+            hooks.place(app, "limiter", before=compiled.before)
             hooks.write_headers(app)
         return compiled
 
