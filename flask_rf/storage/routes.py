@@ -10,6 +10,7 @@ from flask import request
 from flask import Response
 from werkzeug.wsgi import get_input_stream
 
+from ..errors import Incomplete
 from ..errors import NotFound
 from .disk import Disk
 from .disks import Disks
@@ -63,16 +64,32 @@ class _Views:
             _not_found()
         if (request.content_length or 0) > most:
             abort(413)
-        # Not the request's own stream: the leave is the limit here, not MAX_CONTENT_LENGTH.
-        stream = get_input_stream(request.environ)
         disk.put(
             leave.path,
-            stream,
+            _Upload(),
             content_type=leave.content_type,
-            size=leave.size,
+            # To gunicorn the end of a connection is the end of a body, announced or not.
+            size=leave.size if leave.size is not None else request.content_length,
             max_bytes=most,
         )
         return Response(status=200)
+
+
+class _Upload:
+    """The request's body.
+
+    Not the request's own stream: the leave is the limit here, not MAX_CONTENT_LENGTH.
+    """
+
+    def __init__(self) -> None:
+        self._stream = get_input_stream(request.environ)
+
+    def read(self, size: int) -> bytes:
+        """:raises Incomplete: the client went away in the middle."""
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise Incomplete("the connection was cut") from error
 
 
 def _serve_signed(disk: Disk, leave: Leave) -> Response:

@@ -281,6 +281,35 @@ def test_a_body_without_a_length_is_held_to_the_limit(client: FlaskClient, disk:
     assert disk.get("new") == b"12345"
 
 
+class _CutOff(io.BytesIO):
+    """The rest of a chunked body, as servers read it once the client has gone."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size) or self._fail()
+
+    def _fail(self) -> bytes:
+        raise OSError("no more data")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("limits", [{"size": 5}, {"max_bytes": 9}])
+def test_an_upload_that_is_cut_off_leaves_what_was_there(
+    client: FlaskClient, disk: Disk, limits: dict[str, int], chunked: bool
+) -> None:
+    disk.put("file", "before")
+    upload = disk.temporary_upload_url("file", 60, "text/plain", **limits)
+    # As under gunicorn, which tells of no end before that of the Content-Length.
+    headers = {} if chunked else {"CONTENT_LENGTH": "5"}
+    response = client.put(
+        upload["url"],
+        input_stream=_CutOff(b"12") if chunked else io.BytesIO(b"12"),
+        headers=upload["headers"],
+        environ_overrides={"wsgi.input_terminated": True, **headers},
+    )
+    assert response.status_code == 400
+    assert disk.get("file") == b"before"
+
+
 def test_the_leave_is_the_limit_not_the_apps(app: Flask, client: FlaskClient, disk: Disk) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 2
     upload = disk.temporary_upload_url("new", 60, "text/plain", size=3)
