@@ -42,6 +42,14 @@ def disk_name(raw: Any) -> str:
     raise ValueError("name a disk with 1 to 64 letters, digits, - or _")
 
 
+def signing_keys(raw: Any) -> tuple[str, ...]:
+    """The kind of setting that holds keys; an empty one would let everybody sign."""
+    keys = kinds.strings(raw)
+    if all(key.strip() for key in keys):
+        return keys
+    raise ValueError("leave no key empty")
+
+
 def disks(raw: Any) -> dict[str, dict[str, Any]]:
     """The kind of setting that holds options of disks by their names."""
     table = kinds.mapping(raw)
@@ -70,7 +78,7 @@ class StorageOptions(Options):
         url, "", doc="What begins the URLs of files that the app serves itself; else mere paths."
     )
     signing_keys: tuple[str, ...] = setting(
-        kinds.strings,
+        signing_keys,
         (),
         secret=True,
         doc="Keys of temporary URLs, the first signs; SECRET_KEY and its fallbacks by default.",

@@ -155,6 +155,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a path prefix": ({"url_prefix": "files and more"}, "write a path like /storage"),
     "a base URL": ({"base_url": "shop.example"}, "write a URL like https://files.example.com"),
+    "an empty key": (
+        {"signing_keys": ["new", ""]},
+        "signing_keys=(hidden) (from the argument): leave no key empty",
+    ),
     "no attempt": ({"s3_attempts": 0}, "write a whole number of at least 1"),
 }
 
