@@ -90,9 +90,16 @@ class Pieces:
     """The content of an open file, in pieces of a size that suits the driver.
 
     :param close: called once, also if no piece was ever taken.
+    :param etag: of the content that was opened, where the driver can tell without asking again.
     """
 
-    def __init__(self, pieces: Iterator[bytes], close: Callable[[], object] = _nothing) -> None:
+    def __init__(
+        self,
+        pieces: Iterator[bytes],
+        close: Callable[[], object] = _nothing,
+        etag: str | None = None,
+    ) -> None:
+        self.etag = etag
         self._pieces = pieces
         self._close: Callable[[], object] = close
 

@@ -75,7 +75,8 @@ class LocalDriver(Driver):
         opened = ExitStack()
         with translated():
             descriptor = uninterrupted(opened.enter_context, tree.opened(self._root, path))
-        return Pieces(_pieces(descriptor, start, length), opened.close)
+        etag = etag_of(os.fstat(descriptor))
+        return Pieces(_pieces(descriptor, start, length), opened.close, etag)
 
     def write(self, path: str, source: Source, terms: Terms) -> None:
         mode = _FILE_MODES[terms.visibility or self._visibility]

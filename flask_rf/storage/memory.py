@@ -51,8 +51,10 @@ class MemoryDriver(Driver):
         return self._file(path).info
 
     def open(self, path: str, start: int = 0, length: int | None = None) -> Pieces:
-        content = memoryview(self._file(path).content)[start:]
-        return Pieces(_pieces(content if length is None else content[:length]))
+        file = self._file(path)
+        content = memoryview(file.content)[start:]
+        wanted = content if length is None else content[:length]
+        return Pieces(_pieces(wanted), etag=file.info.etag)
 
     def write(self, path: str, source: Source, terms: Terms) -> None:
         content = source.read_all()

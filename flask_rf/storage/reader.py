@@ -15,9 +15,12 @@ class Reader(io.RawIOBase):
     """A readable stream of bytes; use it in a ``with`` block, or close it.
 
     To iterate over it gives pieces, not lines, in the sizes they come in.
+
+    :ivar etag: of the content; None if the driver did not tell.
     """
 
     def __init__(self, pieces: Pieces, operation: Operation) -> None:
+        self.etag = pieces.etag
         self._source = pieces
         self._pieces = iter(pieces)
         self._operation = operation

@@ -90,7 +90,7 @@ class S3Driver(Driver):
             self._head(path)
             return Pieces(iter(()))
         download = Download(self._client, self._target(path), start, length)
-        return Pieces(download.pieces(), download.close)
+        return Pieces(download.pieces(), download.close, download.etag)
 
     def checksum(self, path: str, algorithm: str) -> str | None:
         head = self._head(path, ChecksumMode="ENABLED")

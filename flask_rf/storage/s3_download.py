@@ -33,6 +33,11 @@ class Download:
         self._body: Any = None
         self._open()
 
+    @property
+    def etag(self) -> str | None:
+        """Of what is read; None if there is nothing to read."""
+        return self._etag and self._etag.strip('"')
+
     def pieces(self) -> Iterator[bytes]:
         resumes = 0
         while True:

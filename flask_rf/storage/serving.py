@@ -13,9 +13,11 @@ from flask import has_request_context
 from flask import request
 from flask import Response
 
+from ..errors import Unavailable
 from ..errors import Unsupported
 from .disposition import attachment
 from .disposition import is_inert
+from .driver import FileInfo
 from .driver import UploadTerms
 from .links import Links
 from .path import file_path
@@ -27,7 +29,9 @@ from .terms import checked_type
 from .wrappers import Mount
 from .writing import Writing
 
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d+\s*-\s*\d*|-\s*\d+)\s*", re.IGNORECASE)
+_RANGE = re.compile(r"\s*bytes\s*=\s*(?:\d+\s*-\s*\d*|-\s*(\d{1,18}))\s*", re.IGNORECASE)
+#: How often a response is begun anew because its file was replaced meanwhile.
+_ATTEMPTS = 5
 
 
 class Serving(Writing):
@@ -142,57 +146,86 @@ class Serving(Writing):
         return self._respond(path, name or file_path(path).rpartition("/")[2])
 
     def _respond(self, path: str, name: str | None) -> Response:
-        info = self.info(path)
-        body = _Body(self, path, info.size)
-        response = Response(body, content_type=info.content_type)
-        response.content_length = info.size
-        response.last_modified = info.last_modified
-        response.set_etag(info.etag)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        # What a visitor uploaded must not act in the name of the site, even if it is shown.
-        response.headers["Content-Security-Policy"] = "sandbox"
-        if name is not None:
-            response.headers["Content-Disposition"] = attachment(name)
-        elif not is_inert(info.content_type):
-            response.headers["Content-Disposition"] = attachment(path.rpartition("/")[2])
-        if has_request_context():
-            response.make_conditional(
-                _with_one_range(request.environ), accept_ranges=True, complete_length=info.size
-            )
-        return response
+        for _ in range(_ATTEMPTS):
+            info = self.info(path)
+            body = _Body(self, path)
+            response = _described(Response(body), info)
+            if name is not None:
+                response.headers["Content-Disposition"] = attachment(name)
+            elif not is_inert(info.content_type):
+                response.headers["Content-Disposition"] = attachment(path.rpartition("/")[2])
+            if has_request_context():
+                response.make_conditional(
+                    _with_one_range(request.environ, info.size),
+                    accept_ranges=True,
+                    complete_length=info.size,
+                )
+            # Another content than the headers tell of would be cut at their length.
+            if not _has_body(response) or body.open(response) in (None, info.etag):
+                return response
+            body.close()
+        raise Unavailable("it was replaced each time it was about to be sent")
 
     def _leave(self, method: str, path: str, seconds: int, **terms: Any) -> Leave:
         expires = int(time.time()) + seconds
         return Leave(method, self.name, join(self._base, path), expires, **terms)
 
 
-def _with_one_range(environ: dict[str, Any]) -> dict[str, Any]:
+def _described(response: Response, info: FileInfo) -> Response:
+    response.content_type = info.content_type
+    response.content_length = info.size
+    response.last_modified = info.last_modified
+    response.set_etag(info.etag)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # What a visitor uploaded must not act in the name of the site, even if it is shown.
+    response.headers["Content-Security-Policy"] = "sandbox"
+    return response
+
+
+def _has_body(response: Response) -> bool:
+    head = has_request_context() and request.method == "HEAD"
+    return not head and response.status_code in (200, 206)
+
+
+def _with_one_range(environ: dict[str, Any], size: int) -> dict[str, Any]:
     """The environ, without a Range that is to be ignored: of other units, or several at once.
 
-    RFC 9110, section 14.2; werkzeug would answer with 416.
+    RFC 9110, section 14.2; werkzeug would answer with 416, as it would where more than all is
+    asked for from the end, and would have one for HEAD.
     """
-    if _RANGE.fullmatch(environ.get("HTTP_RANGE", "")):
-        return environ
-    return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
+    asked = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
+    if asked is None or environ["REQUEST_METHOD"] != "GET":
+        return {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
+    if asked[1] is not None:
+        return environ | {"HTTP_RANGE": f"bytes=-{min(int(asked[1]), size)}"}
+    return environ
 
 
 class _Body:
-    """A file's content, opened when the first byte is wanted: not for HEAD and 304.
+    """A file's content, or the range of it that a response is to have.
 
     Seekable, so that werkzeug takes a range from where it begins.
     """
 
-    def __init__(self, disk: Writing, path: str, size: int) -> None:
+    def __init__(self, disk: Writing, path: str) -> None:
         self._disk = disk
         self._path = path
-        self._size = size
         self._at = 0
         self._stream: Reader | None = None
+
+    def open(self, response: Response) -> str | None:
+        """The ETag of what will be sent, if the driver tells."""
+        part = response.content_range
+        start, stop = (part.start or 0, part.stop) if part else (0, None)
+        length = None if stop is None else stop - start
+        self._stream = self._disk.read_stream(self._path, start, length)
+        return self._stream.etag
 
     def seekable(self) -> bool:
         return True
 
     def seek(self, at: int) -> int:
+        """Where werkzeug begins to count; it is open from there."""
         self._at = at
         return at
 
@@ -204,10 +237,8 @@ class _Body:
 
     def __next__(self) -> bytes:
         if self._stream is None:
-            self._stream = self._disk.read_stream(self._path, self._at)
-        piece = next(self._stream)
-        self._at += len(piece)
-        return piece
+            raise StopIteration
+        return next(self._stream)
 
     def close(self) -> None:
         if self._stream is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -80,6 +81,8 @@ def test_a_download_is_saved_under_a_name(page: FlaskClient) -> None:
         ("bytes=-2", 206, b"ij", "bytes 8-9/10"),
         ("bytes=8-99", 206, b"ij", "bytes 8-9/10"),
         ("bytes=0-0", 206, b"a", "bytes 0-0/10"),
+        ("bytes=-99", 206, b"abcdefghij", "bytes 0-9/10"),
+        (f"bytes=-{'9' * 5000}", 200, b"abcdefghij", None),
         ("lines=1-2", 200, b"abcdefghij", None),
         ("bytes=0-1,3-4", 200, b"abcdefghij", None),
         ("nonsense", 200, b"abcdefghij", None),
@@ -92,6 +95,43 @@ def test_ranges_are_served(
     assert (response.status_code, response.data) == (status, body)
     assert response.headers.get("Content-Range") == content_range
     assert response.content_length == len(body)
+
+
+def test_head_has_no_ranges(page: FlaskClient) -> None:
+    response = page.head("/show/a/letters.txt", headers={"Range": "bytes=0-1"})
+    assert (response.status_code, response.headers["Content-Length"]) == (200, "10")
+
+
+@pytest.mark.parametrize("ranged", [{}, {"Range": "bytes=1-"}])
+def test_a_file_that_is_replaced_meanwhile_is_sent_whole(
+    page: FlaskClient, disk: Disk, monkeypatch: pytest.MonkeyPatch, ranged: dict[str, str]
+) -> None:
+    before, contents = disk.driver.open, [b"longer than before", b"short"]
+
+    def replaced(path: str, *args: Any) -> Any:
+        if contents:
+            disk.put(path, contents.pop())
+        return before(path, *args)
+
+    monkeypatch.setattr(disk.driver, "open", replaced)
+    response = page.get("/show/a/letters.txt", headers=ranged)
+    whole = b"longer than before"
+    assert response.data == (whole[1:] if ranged else whole)
+    assert response.headers["Content-Length"] == str(len(response.data))
+    assert response.headers["ETag"] == f'"{disk.info("a/letters.txt").etag}"'
+
+
+def test_a_file_that_changes_all_the_time_is_unavailable(
+    page: FlaskClient, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = disk.driver.open
+
+    def replaced(path: str, *args: Any) -> Any:
+        disk.put(path, secrets.token_bytes(9))
+        return before(path, *args)
+
+    monkeypatch.setattr(disk.driver, "open", replaced)
+    assert page.get("/show/a/letters.txt").status_code == 503
 
 
 def test_a_range_beyond_the_end_is_not_satisfiable(page: FlaskClient) -> None:
