@@ -120,7 +120,7 @@ class LocalDriver(Driver):
         with translated():
             found = uninterrupted(lambda: [*tree.walk(self._root, directory, recursive)])
         for path, status in found:
-            if not path.rpartition("/")[2].startswith(tree.DRAFT):
+            if not _is_draft(path, status):
                 yield Entry(path, stat.S_ISDIR(status.st_mode))
 
     def make_directory(self, directory: str) -> None:
@@ -205,7 +205,7 @@ class LocalDriver(Driver):
         removed = 0
         for path, status in tree.walk(self._root, "", recursive=True):
             above, _, name = path.rpartition("/")
-            if name.startswith(tree.DRAFT) and status.st_mtime < before:
+            if _is_draft(path, status) and status.st_mtime < before:
                 with suppress(FileNotFoundError), tree.directory(self._root, above) as outer:
                     os.unlink(name, dir_fd=outer)
                     removed += 1
@@ -220,6 +220,11 @@ class LocalDriver(Driver):
             raise Obstructed(f"{there!r} is a file, no directory")
         if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _is_draft(path: str, status: os.stat_result) -> bool:
+    named = path.rpartition("/")[2].startswith(tree.DRAFT)
+    return named and stat.S_ISREG(status.st_mode)
 
 
 def _pieces(descriptor: int, start: int, length: int | None) -> Iterator[bytes]:

@@ -170,6 +170,12 @@ def test_names_of_drafts_are_nobodys(disk: Disk) -> None:
         disk.put(f"{DRAFT}1", b"")
 
 
+def test_a_directory_is_no_draft_whatever_its_name(disk: Disk) -> None:
+    disk.put(f"{DRAFT}1/a", b"")
+    assert disk.directories() == [f"{DRAFT}1"]
+    assert disk.driver.tidy(-1) == 0
+
+
 # --- Permissions ---
 
 
