@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask
@@ -71,10 +72,11 @@ _REQUIRED = {
 
 @dataclass(frozen=True)
 class Mounted:
-    """A disk's driver, and whether the app serves its public files."""
+    """A disk's driver, and who serves its public files: the app, another server, or nobody."""
 
     mount: Mount
     serve: bool
+    elsewhere: bool = False
 
 
 def mount_all(app: Flask, options: StorageOptions) -> dict[str, Mounted]:
@@ -142,7 +144,7 @@ class _Mounting:
 
     def _local(self, name: str, options: dict[str, Any]) -> Mounted:
         serve = options.pop("serve", False)
-        return Mounted(Mount(LocalDriver(**options)), serve)
+        return Mounted(Mount(LocalDriver(**options)), serve, options.get("public_url") is not None)
 
     def _memory(self, name: str, options: dict[str, Any]) -> Mounted:
         serve = options.pop("serve", False)
@@ -156,20 +158,21 @@ class _Mounting:
         own = {key: options.pop(key, None) for key in ("bucket", "public_url", "visibility")}
         if options.get("endpoint") is not None:
             options = {"region": "us-east-1", "path_style": True} | options
-        return Mounted(Mount(S3Driver(account=Account(**options), **own)), serve=False)
+        driver = S3Driver(account=Account(**options), **own)
+        return Mounted(Mount(driver), serve=False, elsewhere=True)
 
     def _scoped(self, name: str, options: dict[str, Any]) -> Mounted:
         inner = self._inner(name, options["disk"])
-        return Mounted(Mount(Scoped(inner.mount, options["prefix"])), inner.serve)
+        return replace(inner, mount=Mount(Scoped(inner.mount, options["prefix"])))
 
     def _read_only(self, name: str, options: dict[str, Any]) -> Mounted:
         inner = self._inner(name, options["disk"])
-        return Mounted(Mount(ReadOnly(inner.mount)), inner.serve)
+        return replace(inner, mount=Mount(ReadOnly(inner.mount)))
 
     def _read_through(self, name: str, options: dict[str, Any]) -> Mounted:
         inner = self._inner(name, options["disk"])
         fallback = self._inner(name, options["fallback"], "fallback")
-        return Mounted(Mount(ReadThrough(inner.mount, fallback.mount)), inner.serve)
+        return replace(inner, mount=Mount(ReadThrough(inner.mount, fallback.mount)))
 
     def _inner(self, name: str, disk: str, option: str = "disk") -> Mounted:
         if disk not in self.declared:

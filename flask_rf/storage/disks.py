@@ -49,7 +49,8 @@ class Disks:
         """Put a disk in memory in the place of one."""
         real = self.disk(name)
         mounted = self._mounted[real.name]
-        with mounted.mount.replaced(MemoryDriver()):
+        driver = _Stand(self.links, real.name) if mounted.elsewhere else MemoryDriver()
+        with mounted.mount.replaced(driver):
             yield self._make(FakeDisk, real.name, mounted)
 
     def start_worker(self, workers: int) -> None:
@@ -58,6 +59,18 @@ class Disks:
 
     def _make(self, kind: type[D], name: str, mounted: Mounted) -> D:
         return kind(self._app, name, mounted.mount, self.links, mounted.serve)
+
+
+class _Stand(MemoryDriver):
+    """Memory in the place of a disk whose files have URLs at another server."""
+
+    def __init__(self, links: Links, name: str) -> None:
+        super().__init__()
+        self._links = links
+        self._name = name
+
+    def url(self, path: str) -> str:
+        return self._links.public(self._name, path)
 
 
 def _default(options: StorageOptions, names: tuple[str, ...]) -> str:

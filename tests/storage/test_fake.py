@@ -12,6 +12,7 @@ from flask import request
 
 from flask_rf import Storage
 from flask_rf.storage import FakeDisk
+from flask_rf.storage import Unsupported
 
 
 @pytest.fixture
@@ -72,6 +73,21 @@ def test_a_fake_has_urls_that_work(app: Flask, storage: Storage) -> None:
     with storage.fake() as files:
         files.put("a", b"tea")
         assert app.test_client().get(files.temporary_url("a", 60)).data == b"tea"
+
+
+@pytest.mark.parametrize("name", ["cloud", "cdn", "part"])
+def test_a_fake_has_urls_where_the_disk_has(app: Flask, tmp_path: Path, name: str) -> None:
+    disks = {
+        "cloud": {"driver": "s3", "bucket": "b", "endpoint": "http://127.0.0.1:1"},
+        "cdn": {"driver": "local", "root": str(tmp_path), "public_url": "https://cdn.example"},
+        "part": {"driver": "scoped", "disk": "cdn", "prefix": "a"},
+        "mute": {"driver": "memory"},
+    }
+    storage = Storage(app, disks=disks)
+    with storage.fake(name):
+        assert storage.disk(name).url("b.png") == f"/storage/{name}/b.png"
+    with storage.fake("mute") as mute, pytest.raises(Unsupported):
+        mute.url("b.png")
 
 
 @pytest.fixture
