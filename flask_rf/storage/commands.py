@@ -22,6 +22,7 @@ from ..errors import RFError
 from .disk import Disk
 from .disks import Disks
 from .driver import Visibility
+from .path import directory_path
 
 _DAY = 86_400
 
@@ -80,6 +81,8 @@ def ls(disk: Disk, directory: str, recursive: bool, long: bool) -> None:
 def put(disk: Disk, file: BinaryIO, path: str, new: bool, public: bool) -> None:
     """Write FILE (- is the standard input) to PATH on the disk; PATH/ keeps its name."""
     if path.endswith("/"):
+        if file is sys.stdin.buffer:
+            raise click.ClickException("name the file: the standard input has no name to keep")
         path += os.path.basename(file.name)
     with _bar(_size_of(file), f"{path}") as told:
         visibility: Visibility | None = "public" if public else None
@@ -107,6 +110,8 @@ def get(disk: Disk, path: str, file: str | None, force: bool) -> None:
 @click.option("-r", "--recursive", is_flag=True, help="PATHs are directories, with all in them.")
 def rm(disk: Disk, paths: tuple[str, ...], recursive: bool) -> None:
     """Delete files."""
+    if recursive and not all(map(directory_path, paths)):  # an empty variable of a shell's
+        raise click.ClickException("name what to delete; a whole disk is not deleted like this")
     missing = [] if recursive else [path for path in paths if disk.missing(path)]
     if missing:
         raise click.ClickException(f"there is no file {missing[0]!r} on the disk {disk.name!r}")

@@ -152,6 +152,9 @@ def test_remainders_are_removed(storage: Storage, tmp_path: Path) -> None:
     [
         (("get", "nothing"), "'nothing' on the disk 'files': there is no such file"),
         (("get", "../a"), ".. leads elsewhere"),
+        (("put", "-", "a/"), "the standard input has no name to keep"),
+        (("rm", "-r", ""), "a whole disk is not deleted like this"),
+        (("rm", "-r", "a", "./"), "a whole disk is not deleted like this"),
         (("ls", "--disk", "none"), "there is no disk 'none': there are files, other"),
     ],
 )
