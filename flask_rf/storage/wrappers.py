@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from typing import NoReturn
 
 from ..errors import AlreadyExists
+from ..errors import Conflict
 from ..errors import Denied
 from ..errors import NotFound
 from ..errors import StorageError
@@ -225,6 +227,15 @@ class ReadThrough(Forwarding):
             self._inner.write(path, Source(PieceStream(pieces), size=info.size), terms)
         finally:
             pieces.close()
+
+    def write(self, path: str, source: Source, terms: Terms) -> None:
+        conditional = terms.if_none_match or terms.if_match is not None
+        if conditional and self._holder(path) is self._fallback:
+            if terms.if_match != self._fallback.info(path).etag:
+                kind = AlreadyExists if terms.if_none_match else Conflict
+                raise kind("there is another file of this name")
+            terms = replace(terms, if_match=None, if_none_match=True)
+        self._inner.write(path, source, terms)
 
     def delete(self, paths: Sequence[str]) -> None:
         self._fallback.delete(paths)

@@ -11,6 +11,8 @@ import pytest
 from flask import Flask
 
 from flask_rf import Storage
+from flask_rf.storage import AlreadyExists
+from flask_rf.storage import Conflict
 from flask_rf.storage import Denied
 from flask_rf.storage import Disk
 from flask_rf.storage import InvalidPath
@@ -173,6 +175,18 @@ def test_a_file_of_the_fallback_can_be_changed_and_moved(storage: Storage, both:
     both.move("a/file", "moved")
     assert both.all_files() == ["moved"]
     assert both.missing("a/file")
+
+
+def test_conditions_are_of_a_file_of_the_fallback_too(storage: Storage, both: Disk) -> None:
+    with pytest.raises(AlreadyExists):
+        both.put("a/file", b"milk", if_none_match=True)
+    with pytest.raises(Conflict):
+        both.put("a/file", b"milk", if_match="another")
+    assert storage.disk("files").missing("a/file")
+    both.put("a/file", b"milk", if_match=both.info("a/file").etag)
+    assert both.get("a/file") == b"milk"
+    with pytest.raises(Conflict):
+        both.put("a/file", b"wine", if_match=storage.disk("old").info("a/file").etag)
 
 
 def test_what_is_deleted_does_not_come_back(storage: Storage, both: Disk) -> None:
