@@ -29,6 +29,7 @@ class ClusterStore(RedisStore):
         groups = _by_tag(claims)
         if len(groups) == 1:
             return super().take(claims)
+        self._end_lost()
         verdicts, failed = self._ask(claims, groups)
         if failed or any(_denies(claims[place], verdicts[place]) for place in verdicts):
             self._give_back(claims, groups, verdicts)
@@ -62,7 +63,9 @@ class ClusterStore(RedisStore):
         replies = DECIDE.run_each(self._execute_each, calls)
         verdicts: dict[int, Verdict] = {}
         for places, group, reply in zip(groups, asked, replies, strict=True):
-            if not isinstance(reply, Exception):
+            if isinstance(reply, Exception):
+                self._lose(group, nonce)
+            else:
                 verdicts.update(zip(places, self._verdicts(group, reply, nonce), strict=True))
         return verdicts, [reply for reply in replies if isinstance(reply, Exception)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ _HERE = Path(__file__).parent
 DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
 RENEW = Script.from_file(_HERE / "renew.lua")
+
+#: Leases remembered that may have been given out unheard.
+_LOST = 1000
 
 #: A script's keys and arguments.
 Call = tuple[list[str], list[Any]]
@@ -35,13 +39,19 @@ class RedisStore:
     def __init__(self, commands: Commands) -> None:
         self._scan = commands.scan
         self._execute = commands.execute
+        self._lost: deque[tuple[Claim, str]] = deque(maxlen=_LOST)
         self._serial = itertools.count()
         self._nonce = ""
         self._pid = 0
 
     def take(self, claims: Sequence[Claim]) -> list[Verdict]:
+        self._end_lost()
         nonce = self._next_nonce()
-        reply = DECIDE.run(self._execute, *self._decision(claims, nonce))
+        try:
+            reply = DECIDE.run(self._execute, *self._decision(claims, nonce))
+        except BaseException:  # gevent.Timeout, too
+            self._lose(claims, nonce)
+            raise
         return self._verdicts(claims, reply, nonce)
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
@@ -79,6 +89,25 @@ class RedisStore:
         for (policy, _, cost, _), verdict in zip(claims, verdicts, strict=True):
             arguments += (*policy.terms, cost, verdict.mark)
         return [claim.key for claim in claims], arguments
+
+    def _lose(self, claims: Sequence[Claim], nonce: str) -> None:
+        """Note leases that the server may have given out though nobody heard of it."""
+        self._lost.extend((claim, nonce) for claim in claims if claim.policy.limit.lease)
+
+    def _end_lost(self) -> None:
+        """End those leases, or they would be in others' way for their whole period."""
+        if not self._lost:
+            return
+        lost = list(self._lost)
+        self._lost.clear()
+        try:
+            self.refund(
+                [claim for claim, _ in lost],
+                [Verdict(True, 0, 0, 0, nonce, self) for _, nonce in lost],
+            )
+        except BaseException:
+            self._lost.extend(lost)
+            raise
 
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.

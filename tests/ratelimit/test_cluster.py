@@ -27,7 +27,7 @@ class Slots(Raw):
     """A Cluster, as far as a store can tell: no script sees keys of several slots.
 
     :ivar turns: the commands sent side by side, turn by turn.
-    :ivar lost: a tag whose server does not answer.
+    :ivar lost: a tag whose server does not answer, though it does what it is told.
     """
 
     def __init__(self, client: Any) -> None:
@@ -42,7 +42,8 @@ class Slots(Raw):
     def _outcome(self, *command: Any) -> Any:
         (tag,) = {key.partition("{")[2] for key in command[3 : 3 + command[2]]}
         try:
-            return ConnectionError("lost") if tag == f"{self.lost}}}" else self.execute(*command)
+            reply = self.execute(*command)
+            return ConnectionError("lost") if tag == f"{self.lost}}}" else reply
         except RedisError as error:
             return error
 
@@ -107,6 +108,17 @@ def test_a_lost_slot_gives_back_what_the_others_took(world: World, slots: Slots)
         world.take(claim(limit, client="ann"), claim(limit, client="bob"))
 
     assert world.hit(limit, cost=0, client="ann").remaining == 9
+
+
+def test_a_lease_of_a_lost_slot_is_ended_once_it_is_found(world: World, slots: Slots) -> None:
+    lease = policy("1/minute", lease=True)
+    both = claim(lease, client="ann"), claim(lease, client="bob")
+    slots.lost = "bob"
+    with pytest.raises(ConnectionError):
+        world.take(*both)
+    slots.lost = ""
+
+    assert [verdict.allowed for verdict in world.take(*both)] == [True, True]
 
 
 def counted_on(node: RedisProcess, key: str) -> bool:

@@ -129,6 +129,23 @@ def test_a_short_lease_does_not_wait_for_a_long_one() -> None:
         admission.settle()
 
 
+def test_leases_given_out_unheard_are_in_nobodys_way(
+    app: Flask, own_redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    limiter = Limiter(app, redis_url=own_redis.url, timeout=0.2)
+    app.add_url_rule("/a", "a", limiter.concurrency(2, ttl=3600)(lambda: "a"))
+    assert status(app) == 200
+    own_redis.pause()
+    answers = [status(app) for _ in range(5)]  # at least three of them asked Redis
+    own_redis.resume()
+    wait_until(lambda: status(app) == 200 and "back on Redis" in caplog.text)
+
+    assert answers == [200] * 5
+    assert [status(app) for _ in range(3)] == [200] * 3
+    (key,) = own_redis.client.keys("shop:1:rl:*") or [b""]
+    assert not own_redis.client.zcard(key)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_forked_process_keeps_only_leases_of_its_own() -> None:
     store = Unsteady()
