@@ -252,12 +252,17 @@ def scope_of(limit: Limit, endpoint: str, method: str) -> str:
 
 
 def bounded(key: str) -> str:
-    """``key`` itself, or its digest where it is long: anyone may send 60 kB in a header."""
+    """``key`` itself, or its digest where it is long: anyone may send 60 kB in a header.
+
+    Or where it begins with a brace: the hash tag would be none, and a Cluster would refuse to
+    decide limits of one client together.
+    """
     if len(key) <= LONGEST_KEY // 4:
-        if key.isascii():
+        if key.isascii() and key[:1] != "}":
             return key
     raw = key.encode("utf-8", "backslashreplace")
-    return key if len(raw) <= LONGEST_KEY and _encodes(key) else "#" + _digest(raw, 16)
+    kept = len(raw) <= LONGEST_KEY and _encodes(key) and key[:1] != "}"
+    return key if kept else "#" + _digest(raw, 16)
 
 
 def _encodes(key: str) -> bool:
