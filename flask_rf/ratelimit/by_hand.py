@@ -55,11 +55,13 @@ class ByHand:
         return self.increment(key, decay)
 
     def increment(self, key: str, decay: int = 60, amount: int = 1) -> int:
-        """Count ``amount``; returns the attempts so far."""
+        """Count ``amount``, 0 or more; returns the attempts so far."""
+        _require_amount(amount)
         return self._count(self._claim(key, None, decay, amount))
 
     def decrement(self, key: str, decay: int = 60, amount: int = 1) -> int:
-        """Take ``amount`` back; returns the attempts that stay."""
+        """Take ``amount``, 0 or more, back; returns the attempts that stay."""
+        _require_amount(amount)
         look = self._claim(key, None, decay, 0)
         self.compiled.store.refund([look._replace(cost=amount)], [self._take(look)])
         return self._count(look)
@@ -103,3 +105,8 @@ class ByHand:
     def _count(self, claim: Claim) -> int:
         used: Any = claim.policy.count - self._take(claim).remaining
         return int(used)
+
+
+def _require_amount(amount: int) -> None:
+    if amount < 0:
+        raise ValueError(f"amount={amount}: write 0 or more")

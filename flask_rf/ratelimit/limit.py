@@ -44,13 +44,16 @@ class Rate:
 
     :param count: requests, at least 1.
     :param seconds: the period's length, at least 1.
-    :raises ValueError: either is less, or it is more than one request a microsecond.
+    :raises ValueError: either is less or no whole number, or it is more than one request a
+        microsecond.
     """
 
     count: int
     seconds: int
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.count, int) and isinstance(self.seconds, int)):
+            raise ValueError("write whole numbers of requests and of seconds")
         if self.count < 1 or self.seconds < 1:
             raise ValueError("allow at least 1 request in at least 1 second")
         if self.count > self.seconds * 1_000_000:

@@ -48,7 +48,12 @@ class _RateLimiter:
         self._policy = _policy(config, namespace)
 
     def check(self, key: str, cost: int = 1) -> RateLimitResult:
-        """Count ``cost`` requests of ``key``, if they fit."""
+        """Count ``cost`` requests of ``key``, if they fit.
+
+        :raises ValueError: the cost is negative.
+        """
+        if cost < 0:
+            raise ValueError(f"cost={cost}: write 0 or more")
         verdict = self._store.take([self._claim(key, cost)])[0]
         return RateLimitResult(
             verdict.allowed,

@@ -48,6 +48,12 @@ def test_a_count_goes_up_and_down_by_any_amount(limiter: Limiter) -> None:
     assert limiter.decrement("ann", amount=9) == 0
 
 
+def test_an_amount_is_never_negative(limiter: Limiter) -> None:
+    for change in (limiter.increment, limiter.decrement):
+        with pytest.raises(ValueError, match="write 0 or more"):
+            change("ann", amount=-1)
+
+
 def test_what_is_left_is_known(limiter: Limiter) -> None:
     limiter.increment("ann", amount=3)
 

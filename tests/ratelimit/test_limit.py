@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +116,12 @@ def test_chained_terms_leave_the_original_as_it_was() -> None:
 def test_terms_that_cannot_be_meant_are_refused(terms: dict[str, object], remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy):
         as_limits("5/minute", terms)
+
+
+@pytest.mark.parametrize("rate", [(2.5, 60), (5, 1.5)])
+def test_a_rate_has_whole_numbers(rate: Any) -> None:
+    with pytest.raises(ValueError, match="write whole numbers"):
+        Rate(*rate)
 
 
 def test_several_limits_may_be_written_in_several_ways() -> None:

@@ -34,6 +34,11 @@ def test_info_counts_nothing(limiter: Limiters) -> None:
     assert [limiter.info("ann").remaining for _ in range(3)] == [1, 1, 1]
 
 
+def test_a_cost_is_never_negative(limiter: Limiters) -> None:
+    with pytest.raises(ValueError, match="write 0 or more"):
+        limiter.check("ann", cost=-1)
+
+
 def test_a_key_can_be_reset(limiter: Limiters) -> None:
     limiter.check("ann", cost=2)
 
