@@ -70,9 +70,11 @@ class Admission:
             headers.append(("Retry-After", wait))
 
     def answered(self, response: Response) -> Response:
-        """Note the response. Leases of one that streams last until it is closed."""
-        if response.is_streamed:
-            response.call_on_close(self._end_leases)
+        """Note the response. Leases of one that streams last until it is closed.
+
+        It may be made to stream later, by another after-request function.
+        """
+        response.call_on_close(self._end_leases)
         self.response = response
         return response
 

@@ -140,3 +140,17 @@ def test_a_stream_keeps_its_lease_until_it_is_closed(
     streaming.close()
 
     assert during + statuses(app, "/a", 2) == [429, 200, 200]
+
+
+def test_a_response_made_to_stream_afterwards_ends_its_lease_when_closed(
+    app: Flask, limiter: Limiter
+) -> None:
+    @app.after_request
+    def stream(response: Response) -> Response:
+        if response.status_code == 200:
+            response.response = response.iter_encoded()
+        return response
+
+    app.add_url_rule("/a", "a", limiter.concurrency(1)(lambda: "a"))
+
+    assert statuses(app, "/a", 3) == [200, 200, 200]
