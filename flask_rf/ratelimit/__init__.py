@@ -171,9 +171,14 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         """Limit the messages of a client's WebSockets; decorates a flask-sock view.
 
         :param limit_value: ``"5/second"``, or several.
-        :param terms: as for :meth:`limit`.
+        :param terms: ``cost``, ``scope``, ``strategy``, ``on_error`` and ``shadow``, as for
+            :meth:`limit`; the others are of requests.
         :raises ConfigurationError: it cannot be meant.
+        :raises TypeError: a term is of requests.
         """
+        strange = terms.keys() - {"cost", "scope", "strategy", "on_error", "shadow"}
+        if strange:
+            raise TypeError(f"a socket's limit takes no {', '.join(sorted(strange))}")
         mark = self.limit(limit_value, key_func=key_func, **terms)
         return SocketLimit(mark.static_limits("a socket's limit"), lambda: self.compiled)
 

@@ -25,6 +25,7 @@ from .denials import Denials
 from .leases import LeaseKeeper
 from .limit import as_limits
 from .limit import Declared
+from .limit import Limit
 from .options import LimiterOptions
 from .plan import Entry
 from .plan import Place
@@ -202,9 +203,8 @@ class CompiledLimiter:
                 limit = policy.limit
                 if limit.exempt_when is not None and call(limit.exempt_when, request):
                     continue
-                cost = limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
                 client = self.clients.key(request, policy)
-                claims.append(Claim(policy, policy.storage_key(client), cost, client))
+                claims.append(Claim(policy, policy.storage_key(client), cost_of(limit), client))
         return claims
 
     def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
@@ -216,6 +216,11 @@ class CompiledLimiter:
         if response is None:
             raise refusal
         return response
+
+
+def cost_of(limit: Limit) -> int:
+    """What one request or message takes now."""
+    return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
 
 
 def _this_requests(place: Place, request: Request) -> list[Policy]:

@@ -13,6 +13,7 @@ from typing import Any
 from flask import request as current_request
 
 from .compiled import CompiledLimiter
+from .compiled import cost_of
 from .limit import Limit
 from .store import Claim
 
@@ -65,7 +66,8 @@ class MessageGate:
 
     def allows(self) -> bool:
         """Count a message; false if it is one too many."""
-        _, denying = self._compiled.decide(self._claims)
+        claims = [claim._replace(cost=cost_of(claim.policy.limit)) for claim in self._claims]
+        _, denying = self._compiled.decide(claims)
         return not denying
 
 

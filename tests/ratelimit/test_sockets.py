@@ -89,6 +89,23 @@ def test_connections_are_limited_as_requests(app: Flask) -> None:
     assert codes == [500, 429]  # the test client has no socket to upgrade
 
 
+def test_a_message_may_cost_more_than_one(app: Flask) -> None:
+    costs = iter([1, 2])
+    limiter = Limiter(app)
+    plain, varying = (
+        limiter.socket("3/minute", cost=2),
+        limiter.socket("2/hour", cost=costs.__next__),
+    )
+
+    assert [plain.gate("ann").allows() for _ in range(2)] == [True, False]
+    assert [varying.gate("ann").allows() for _ in range(2)] == [True, False]
+
+
+def test_terms_of_requests_are_refused_for_messages(app: Flask) -> None:
+    with pytest.raises(TypeError, match="takes no deduct_when, methods"):
+        Limiter(app).socket("5/minute", methods=["GET"], deduct_when=bool)
+
+
 @pytest.mark.parametrize("limit", ["5/mintue", "api", lambda: "5/minute"])
 def test_a_sockets_limit_must_be_known_at_once(app: Flask, limit: Any) -> None:
     with pytest.raises(ConfigurationError, match="a socket's limit"):
