@@ -24,7 +24,7 @@ from .plan import Policy
 from .plan import PREFLIGHT
 from .store import Claim
 
-_KEY = re.compile(r"(.*):([a-z])(\d+)/(\d+):(.*):\{.*\}", re.DOTALL)
+_KEY = re.compile(r"(.*?):([a-z])(\d+)/(\d+):([^{]*):\{.*\}", re.DOTALL)
 
 
 @click.group("limits", cls=AppGroup, invoke_without_command=True)

@@ -75,6 +75,17 @@ def test_a_client_nobody_saw_has_nothing(limited: Flask) -> None:
     assert run(limited, "show", "192.0.2.*").output == "Nothing is counted for 192.0.2.*.\n"
 
 
+def test_a_client_whose_key_looks_like_ours_is_shown(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    limiter = Limiter(app, redis_url=redis_server.url)
+    key = "a:w9/9:all:{b}"
+    app.add_url_rule("/a", "a", limiter.limit("5/minute", key_func=lambda: key)(lambda: "a"))
+    app.test_client().get("/a")
+
+    assert "5/minute, sliding-window  a        4 of 5" in run(app, "show", key).output
+
+
 def test_a_client_is_cleared(limited: Flask) -> None:
     client = limited.test_client()
     assert [client.get("/a").status_code for _ in range(3)] == [200, 200, 429]
