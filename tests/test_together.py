@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import gevent
 import pytest
 import websocket
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import Headers
 
+from flask_rf import RF
 from tests.apps.everything import make_app
 from tests.apps.everything import ORIGIN
 from tests.apps.everything import TEXT
@@ -126,6 +128,21 @@ def test_a_preflight_spends_nothing_and_meets_nobody(client: FlaskClient) -> Non
 def test_probes_meet_no_function_of_the_apps_own(client: FlaskClient) -> None:
     assert client.get("/health/ready").status_code == 200
     assert client.application.extensions["seen"] == []
+
+
+def test_neither_probes_nor_scrapes_nor_clients_that_come_back_meet_an_app_wide_limit() -> None:
+    app = Flask(__name__)
+    app.config.update(RATE_LIMIT_PER_MINUTE=1, METRICS_ENABLED=True, SECRET_KEY="k")
+    RF(app)
+    client = app.test_client()
+    assert [client.get("/nowhere").status_code for _ in range(2)] == [404, 429]
+
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    asked = [client.get(path) for path in ("/health/live", "/metrics", "/broadcasting/rf.js")]
+    assert [response.status_code for response in asked] == [200] * 3
+    asked = [client.get("/app/key", headers=handshake), client.post("/broadcasting/auth")]
+    asked += [client.post("/apps/1/events"), client.get("/static/none.css")]
+    assert 429 not in [response.status_code for response in asked]
 
 
 def test_another_page_learns_nothing(client: FlaskClient) -> None:
