@@ -31,7 +31,7 @@ from .writing import Writing
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(?:\d+\s*-\s*\d*|-\s*(\d{1,18}))\s*", re.IGNORECASE)
 #: How often a response is begun anew because its file was replaced meanwhile.
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 
 
 class Serving(Writing):
@@ -164,7 +164,8 @@ class Serving(Writing):
             if not _has_body(response) or body.open(response) in (None, info.etag):
                 return response
             body.close()
-        raise Unavailable("it was replaced each time it was about to be sent")
+        with self._operation("response", path):
+            raise Unavailable("it was replaced each time it was about to be sent")
 
     def _leave(self, method: str, path: str, seconds: int, **terms: Any) -> Leave:
         expires = int(time.time()) + seconds
