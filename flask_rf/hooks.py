@@ -194,3 +194,14 @@ def as_it_starts(current: Request, function: Starting) -> None:
     outgoing: Outgoing | None = current.environ.get(OUTGOING)
     if outgoing is not None:
         outgoing.starting += (function,)
+
+
+def as_it_ends(current: Request, function: Callable[[], None]) -> None:
+    """Have ``function`` called once the server has sent the response, or given it up.
+
+    Not by ``Response.call_on_close``: of a file that the server is to send by itself, and of a
+    response in whose place a function of the app's puts another, nobody calls that.
+    """
+    outgoing: Outgoing | None = current.environ.get(OUTGOING)
+    if outgoing is not None:
+        outgoing.ending.append(function)

@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Any
 from typing import TYPE_CHECKING
 
+from werkzeug.wsgi import ClosingIterator
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
     from _typeshed.wsgi import WSGIApplication
@@ -34,14 +36,16 @@ class Outgoing:
     :ivar headers: by their kind (:func:`kind_of`); whatever else was written of it gives way.
     :ivar vary: names for the one ``Vary`` line.
     :ivar starting: called as the response starts.
+    :ivar ending: called once the server has done with the response.
     """
 
-    __slots__ = ("headers", "starting", "vary")
+    __slots__ = ("ending", "headers", "starting", "vary")
 
     def __init__(self) -> None:
         self.headers: dict[str, Iterable[Header]] = {}
         self.vary: list[str] = []
         self.starting: tuple[Starting, ...] = ()
+        self.ending: list[Callable[[], None]] = []
 
     def join(self, written: Iterable[Header]) -> list[Header]:
         """The finished list: what others wrote, what is added, and one ``Vary``."""
@@ -77,7 +81,8 @@ class HeaderWriter:
         outer = environ.get(OUTGOING)
         environ[OUTGOING] = outgoing = Outgoing()
         try:
-            return self._app(environ, start)
+            body = self._app(environ, start)
+            return ClosingIterator(body, outgoing.ending) if outgoing.ending else body
         finally:
             if outer is not None:  # A view has another app answer, or this one again.
                 environ[OUTGOING] = outer

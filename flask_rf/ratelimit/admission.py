@@ -70,17 +70,14 @@ class Admission:
             headers.append(("Retry-After", wait))
 
     def answered(self, response: Response) -> Response:
-        """Note the response. Leases of one that streams last until it is closed.
-
-        It may be made to stream later, by another after-request function.
-        """
-        response.call_on_close(self._end_leases)
+        """Note the response."""
         self.response = response
         return response
 
     def settle(self) -> None:
         """Give back, once, the quota of limits whose ``deduct_when`` says no, and end leases.
 
+        Those of a response that streams last until the server has done with it.
         Where no response was made nobody can be asked, and the quota stays taken.
         """
         conditional = [decision for decision in self.owes if not decision.limit.lease]
@@ -88,9 +85,10 @@ class Admission:
         if self.response is not None:
             self._refund([d for d in conditional if not _counts(d, self.response)])
         if self.response is None or not self.response.is_streamed:
-            self._end_leases()
+            self.end_leases()
 
-    def _end_leases(self) -> None:
+    def end_leases(self) -> None:
+        """Give back, once, what counts for as long as the request lasts."""
         leases, self.owes = self.owes, []
         self._refund(leases)
 

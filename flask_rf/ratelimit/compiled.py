@@ -116,7 +116,8 @@ class CompiledLimiter:
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
             self._settle_at_teardown()
-        if admission.owes:
+        if admission.owes and admission.leases:
+            hooks.as_it_ends(request, admission.end_leases)
             self._keeper.keep(admission)
         return self._refuse(request, refusal) if refusal else None
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import abort
 from flask import Flask
 from flask import request
 from flask import Response
+from flask import send_file
 from flask import stream_with_context
 
 from flask_rf import Limiter
@@ -142,15 +145,34 @@ def test_a_stream_keeps_its_lease_until_it_is_closed(
     assert during + statuses(app, "/a", 2) == [429, 200, 200]
 
 
-def test_a_response_made_to_stream_afterwards_ends_its_lease_when_closed(
+def streamed(response: Response) -> Response:
+    response.response = response.iter_encoded()
+    return response
+
+
+def replaced(response: Response) -> Response:
+    return Response("another", response.status)
+
+
+@pytest.mark.parametrize("change", [streamed, replaced])
+@pytest.mark.parametrize(
+    "view", [lambda: "a", lambda: Response(iter("ab"))], ids=["text", "stream"]
+)
+def test_a_response_that_is_changed_afterwards_ends_its_lease(
+    app: Flask,
+    limiter: Limiter,
+    change: Callable[[Response], Response],
+    view: Callable[[], Any],
+) -> None:
+    app.after_request(change)
+    app.add_url_rule("/a", "a", limiter.concurrency(1)(view))
+
+    assert statuses(app, "/a", 3) == [200, 200, 200]
+
+
+def test_a_file_that_the_server_sends_by_itself_ends_its_lease(
     app: Flask, limiter: Limiter
 ) -> None:
-    @app.after_request
-    def stream(response: Response) -> Response:
-        if response.status_code == 200:
-            response.response = response.iter_encoded()
-        return response
-
-    app.add_url_rule("/a", "a", limiter.concurrency(1)(lambda: "a"))
+    app.add_url_rule("/a", "a", limiter.concurrency(1)(lambda: send_file(__file__)))
 
     assert statuses(app, "/a", 3) == [200, 200, 200]
