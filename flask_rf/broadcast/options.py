@@ -155,6 +155,8 @@ class BroadcastOptions(Options):
             return (hmac.new(raw, b"flask_rf.broadcast", "sha256").hexdigest(),)
         if self.between_processes:
             raise ConfigurationError(
-                "BROADCAST_APP_SECRET", None, "set it or SECRET_KEY, so that all workers agree"
+                "BROADCAST_APP_SECRET",
+                None,
+                "set it, or SECRET_KEY in app.config, so that all workers agree",
             )
         return (secrets.token_hex(32),)

@@ -12,7 +12,8 @@ from .findings import fine
 from .findings import hurts
 
 _KEY_MEND = (
-    'set SECRET_KEY to what python3 -c "import secrets; print(secrets.token_hex(32))" prints'
+    "set app.config['SECRET_KEY'] to what "
+    'python3 -c "import secrets; print(secrets.token_hex(32))" prints'
 )
 _KEY_LENGTH = 16  # bytes; 128 bits is the least that nobody tries out
 _COMMON_KEYS = ("dev", "secret", "change", "example", "password", "test", "12345", "development")
