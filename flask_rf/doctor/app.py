@@ -160,6 +160,10 @@ def prefix(facts: AppFacts) -> Finding | None:
 def limits(facts: AppFacts) -> Finding | None:
     if "RATE_LIMIT_ENABLED" not in facts.settings:
         return None
+    if facts.refused_limit:
+        return hurts(
+            "rate limits", "A worker does not start with them.", f"look at {facts.refused_limit}"
+        )
     if not facts.settings["RATE_LIMIT_ENABLED"]:
         return hurts("rate limits", "They are all switched off.", "set RATE_LIMIT_ENABLED=true")
     if facts.settings["RATE_LIMIT_ON_ERROR"] == "allow":

@@ -184,6 +184,7 @@ class Planner:
 
     def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
         """:raises ConfigurationError: a name nobody defined."""
+        self._check_names()
         entries = {
             (endpoint.name, method): self._entry(endpoint, method)
             for endpoint in endpoints
@@ -191,6 +192,16 @@ class Planner:
         }
         everywhere = (*self.app_wide, *self.unrouted)
         return Plan(entries, self.compile(everywhere, "(unrouted)", "GET"))
+
+    def _check_names(self) -> None:
+        """Blame a setting for its own, rather than the first endpoint that it meets."""
+        for setting, limits in (
+            ("RATE_LIMIT_DEFAULT", self.defaults),
+            ("RATE_LIMIT_APPLICATION", self.app_wide),
+            ("RATE_LIMIT_UNROUTED", self.unrouted),
+        ):
+            for declared in limits:
+                self._resolve(declared, setting)
 
     def _entry(self, endpoint: Endpoint, method: str) -> Entry:
         preflight = method == PREFLIGHT
@@ -209,7 +220,7 @@ class Planner:
         """What the limits ``chosen`` come to at one place, each once."""
         entry: dict[object, Policy | Place] = {}
         for declared in chosen:
-            limit = self._resolve(declared, endpoint)
+            limit = self._resolve(declared, f"the limit of {endpoint}")
             if isinstance(limit, Dynamic):
                 entry[limit] = Place(limit, endpoint, method, self.maker)
             elif applies(limit, method):
@@ -217,13 +228,13 @@ class Planner:
                 entry[policy.prefix, limit.key, limit.cost] = policy
         return tuple(entry.values())
 
-    def _resolve(self, declared: Declared, endpoint: str) -> Limit | Dynamic:
+    def _resolve(self, declared: Declared, place: str) -> Limit | Dynamic:
         if not isinstance(declared, Named):
             return declared
         if declared.name not in self.named:
             known = " or ".join(sorted(self.named)) or "a limit like 5/minute"
             remedy = f"no limiter is defined by this name; write {known}"
-            raise ConfigurationError(f"the limit of {endpoint}", declared.name, remedy)
+            raise ConfigurationError(place, declared.name, remedy)
         shared = {"scope": declared.name, "shared": True, **dict(declared.terms)}
         return Dynamic(self.named[declared.name], tuple(shared.items()))
 

@@ -37,6 +37,12 @@ def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert facts.settings["HEALTH_DETAILS"] == "always"
 
 
+def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
+    app.config["RATE_LIMIT_DEFAULT"] = "banana"
+    RF(app)
+    assert app_facts(app).refused_limit.startswith("RATE_LIMIT_DEFAULT='banana': no limiter")
+
+
 def test_proxy_fix_is_found_within_other_middleware(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]
     RF(app)  # which wraps it
