@@ -171,6 +171,15 @@ def test_a_server_that_is_not_there_says_why(app: Flask) -> None:
     assert "sesame" not in repr(facts)
 
 
+def test_a_server_that_is_no_cluster_is_no_traceback(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    app.config["REDIS_URL"] = f"redis+cluster://127.0.0.1:{redis_server.port}"
+    RF(app)
+    (facts,) = redis_facts(app)
+    assert "Cluster" in facts.error
+
+
 def test_a_server_that_is_deaf_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_rf.doctor.look_at_redis._PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
