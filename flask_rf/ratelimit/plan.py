@@ -184,7 +184,10 @@ class Planner:
 
     def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
         """:raises ConfigurationError: a name nobody defined."""
-        self._check_names()
+        own = {"DEFAULT": self.defaults, "APPLICATION": self.app_wide, "UNROUTED": self.unrouted}
+        for setting, limits in own.items():
+            for declared in limits:  # to blame the setting, not the first endpoint that it meets
+                self._resolve(declared, f"RATE_LIMIT_{setting}")
         entries = {
             (endpoint.name, method): self._entry(endpoint, method)
             for endpoint in endpoints
@@ -192,16 +195,6 @@ class Planner:
         }
         everywhere = (*self.app_wide, *self.unrouted)
         return Plan(entries, self.compile(everywhere, "(unrouted)", "GET"))
-
-    def _check_names(self) -> None:
-        """Blame a setting for its own, rather than the first endpoint that it meets."""
-        for setting, limits in (
-            ("RATE_LIMIT_DEFAULT", self.defaults),
-            ("RATE_LIMIT_APPLICATION", self.app_wide),
-            ("RATE_LIMIT_UNROUTED", self.unrouted),
-        ):
-            for declared in limits:
-                self._resolve(declared, setting)
 
     def _entry(self, endpoint: Endpoint, method: str) -> Entry:
         preflight = method == PREFLIGHT
