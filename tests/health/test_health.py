@@ -359,6 +359,13 @@ def test_a_check_that_could_never_run_is_refused(function: Any, timeout: Any) ->
         Health().add("mail", function, timeout=timeout)
 
 
+def test_a_check_without_a_name_is_refused_where_it_stands() -> None:
+    with pytest.raises(ConfigurationError, match='write @health.check\\("name"\\)'):
+
+        @Health().check  # type: ignore[arg-type]
+        def warehouse() -> None: ...
+
+
 def test_a_details_function_that_fails_is_logged(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
