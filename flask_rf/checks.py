@@ -8,11 +8,16 @@ from typing import Any
 
 from flask import Flask
 
+from .errors import ConfigurationError
 from .errors import SetupError
 
 
 def _always() -> bool:
     return True
+
+
+def _is_positive(number: Any) -> bool:
+    return isinstance(number, (int, float)) and number > 0
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,11 @@ class Check:
     applies: Callable[[], bool] = _always
 
     def __post_init__(self) -> None:
-        if self.timeout is not None and self.timeout <= 0:
-            raise ValueError(f"timeout={self.timeout!r}: write more than 0 seconds, or None")
+        if not callable(self.function):
+            remedy = "give a function that checks something"
+            raise ConfigurationError(f"the health check {self.name!r}", self.function, remedy)
+        if self.timeout is not None and not _is_positive(self.timeout):
+            raise ConfigurationError("timeout", self.timeout, "write more than 0 seconds, or None")
 
 
 def add_check(app: Flask, check: Check) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterable
+from typing import Any
 from typing import cast
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from .errors import RFError
 from .settings import Hidden
 from .settings import Resolved
 from .settings import resolved_settings
@@ -39,6 +42,15 @@ class _Commands(AppGroup):
             return super().get_command(ctx, name)
         module, command = _FEATURES[name]
         return cast(click.Command, getattr(importlib.import_module(module), command))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Say in one sentence what stops an app from being loaded, or a command."""
+        if os.environ.get("NO_COLOR"):  # https://no-color.org; click does not ask
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except RFError as error:
+            raise click.ClickException(str(error)) from error
 
 
 rf = _Commands("rf", help="Explain and operate flask_rf.")

@@ -14,6 +14,7 @@ from .broadcast import Broadcast
 from .compression import Compress
 from .cors import CORS
 from .dashboard import Dashboard
+from .errors import ConfigurationError
 from .errors import SetupError
 from .health import Health
 from .logs import AccessLog
@@ -120,6 +121,9 @@ class RF:
         return spawn(function, *args, **kwargs)
 
     def _add(self, name: str, given: R | None, kind: type[R]) -> None:
+        if given is not _DEFAULT and given is not None and not isinstance(given, kind):
+            remedy = f"give {kind.__name__}(…) with options of your own, or None to leave it out"
+            raise ConfigurationError(name, given, remedy, "argument")
         feature = kind() if given is _DEFAULT else given
         if given is _DEFAULT:
             self._unmentioned.add(name)

@@ -11,11 +11,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from typing import NoReturn
 
 from .errors import ConfigurationError
+from .errors import RFError
 from .gunicorn_metrics import MasterMetrics
 
 worker_class = "flask_rf.gunicorn_worker.Worker"
@@ -72,15 +75,18 @@ def on_exit(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Let a worker end while it starts; with gunicorn's handler it would miss the signal."""
+    """Stop the boot over a mistake that shows as the app is loaded.
+
+    And let a worker end while it starts; with gunicorn's handler it would miss the signal.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    worker.load_wsgi = partial(_load, worker, worker.load_wsgi)
 
 
 def post_worker_init(worker: Any) -> None:
     """Stop the boot over a mistake, and get ready for the end."""
     from threading import Thread  # gevent's by now: only that one's join hears of its end
 
-    from .errors import RFError
     from .lifecycle import start_worker
 
     try:
@@ -97,6 +103,13 @@ def worker_exit(server: Any, worker: Any) -> None:
     drain = getattr(worker, "rf_drain", None)
     if drain is not None:
         drain.join(_ACCEPTS_ON + DRAIN_WINDOW + 2.0)
+
+
+def _load(worker: Any, load_wsgi: Callable[[], None]) -> None:
+    try:
+        load_wsgi()
+    except RFError as error:
+        _end(worker, error)
 
 
 def _end(worker: Any, error: Exception) -> NoReturn:

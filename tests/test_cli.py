@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -81,9 +82,10 @@ def test_config_without_any_feature_names_the_mend(app: Flask) -> None:
     assert result.output == "Error: flask_rf is not set up on this app; add RF(app)\n"
 
 
-def flask(*arguments: str) -> subprocess.CompletedProcess[str]:
+def flask(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flask", "--app", "tests.apps.events", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    environment = os.environ | env
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.servers
@@ -99,3 +101,23 @@ def test_every_command_explains_itself() -> None:
     listed = flask("rf", "--help").stdout.partition("Commands:\n")[2].splitlines()
     assert {"config", "cors"} <= {line.split()[0] for line in listed}
     assert all(len(line.split()) > 1 for line in listed)
+
+
+@pytest.mark.servers
+def test_an_app_that_a_setting_stops_is_refused_in_one_sentence() -> None:
+    result = flask("rf", "config", BROADCAST_MAX_EVENT="much")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: BROADCAST_MAX_EVENT='much' (from the environment): "
+        "write a whole number of at least 128\n"
+    )
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_leaves_colours_out(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    RF(app)
+    result = app.test_cli_runner().invoke(args=["rf", "config"], color=True)
+    assert ("\x1b[" in result.output) is coloured

@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib.util
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,9 @@ def test_the_code_of_a_page_runs(
     """In order and in one namespace, beside the page's other files; then the tests in it."""
     monkeypatch.chdir(tmp_path)
     write_files(page, tmp_path)
-    scope: dict[str, Any] = {"__name__": f"docs_{page.replace('-', '_')}"}
+    module = ModuleType(f"docs_{page.replace('-', '_')}")
+    monkeypatch.setitem(sys.modules, "app", module)  # what a page's tests import
+    scope = vars(module)
     for block in blocks(TEXT[page]):
         if block.language == "python":
             exec(compile(block.code, f"{page}.rst", "exec", dont_inherit=True), scope)

@@ -37,6 +37,12 @@ def test_rf_sets_every_feature_up(app: Flask) -> None:
     assert all(getattr(rf, name).compiled for name in set_up(app))
 
 
+@pytest.mark.parametrize("given", [False, True, Compress, {"min_size": 0}, RequestID()], ids=repr)
+def test_what_is_no_feature_of_that_name_is_refused(app: Flask, given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"compress=.*give Compress\(…\).* or None"):
+        RF(app, compress=given)
+
+
 def test_an_app_can_come_later(app: Flask) -> None:
     rf = RF()
     assert "rf" not in app.extensions

@@ -119,6 +119,21 @@ def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Pat
     assert "Traceback" not in log
 
 
+def test_a_setting_that_no_worker_accepts_is_refused_in_one_sentence(
+    tmp_path: Path, redis_server: RedisProcess
+) -> None:
+    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "4", APP]
+    env = {"REDIS_URL": redis_server.url, "BROADCAST_MAX_EVENT": "much"}
+    process = Process(command, tmp_path / "gunicorn.log", env)
+
+    wait_until(lambda: not process.alive, 30, "gunicorn's end")
+
+    log = process.output()
+    assert process.stop() == 4
+    assert log.count("BROADCAST_MAX_EVENT='much' (from the environment): write a whole") == 1
+    assert "Traceback" not in log
+
+
 def test_several_workers_with_redis_serve(tmp_path: Path, redis_server: RedisProcess) -> None:
     with gunicorn(tmp_path, "--workers", "2", REDIS_URL=redis_server.url) as server:
         assert server.get("/")[0] == 200

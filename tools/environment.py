@@ -119,7 +119,7 @@ def lock(*options: str) -> int:
 
 
 def _compile(requirements: str, lock: Path, *options: str) -> int:
-    command = [PYTHON, "-m", "uv", "pip", "compile", "-", *options]
+    command: list[str | Path] = [PYTHON, "-m", "uv", "pip", "compile", "-", *options]
     command += ["--universal", "--python-version", "3.10", "--no-python-downloads"]
     command += ["--no-annotate", "--no-emit-package", "flask-rf", "--output-file", lock]
     command += ["--custom-compile-command", "python3 dev.py lock", "--quiet"]

@@ -14,6 +14,7 @@ from .. import lifecycle
 from ..checks import add_check
 from ..checks import Check
 from ..client_address import client_address
+from ..errors import ConfigurationError
 from ..recipe import Recipe
 from ..settings import resolve
 from . import http_api
@@ -113,6 +114,10 @@ class Broadcast(Recipe[Broadcasting]):
         :param history: events to keep for those who were away; see :meth:`keep`.
         :raises ConfigurationError: no channel can match, or the function lacks a parameter.
         """
+
+        if not isinstance(pattern, str):
+            remedy = 'write @broadcast.channel("private-orders.{order_id}")'
+            raise ConfigurationError("channel", pattern, remedy)
 
         def register(callback: F) -> F:
             self._authorizer.channel(pattern, callback)

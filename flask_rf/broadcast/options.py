@@ -22,12 +22,26 @@ from ..settings import setting
 from .encryption import master_key
 from .session import Rules
 
+#: RFC 6454, 6.2, as compared byte by byte; apps in web views have schemes of their own.
+_ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
+
 
 def _path_segment(raw: Any) -> str:
     text = kinds.text(str(raw))
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
         raise ValueError("write 1 to 64 letters, digits, - or _")
     return text
+
+
+def _origins(raw: Any) -> tuple[str, ...]:
+    origins = kinds.strings(raw)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin as browsers send it; write https://app.example.com, "
+                "in lower case, without a path"
+            )
+    return origins
 
 
 def _webhook_urls(raw: Any) -> tuple[str, ...]:
@@ -77,7 +91,7 @@ class BroadcastOptions(Options):
         doc="Secrets of signatures, the first signs; derived from SECRET_KEY by default.",
     )
     origins: tuple[str, ...] = setting(
-        kinds.strings, (), doc="Origins of other sites whose pages may open sockets."
+        _origins, (), doc="Origins of other sites whose pages may open sockets."
     )
     activity_timeout: int = setting(
         kinds.whole(1), 120, doc="Seconds of silence after which a ping is sent."
@@ -155,6 +169,8 @@ class BroadcastOptions(Options):
             return (hmac.new(raw, b"flask_rf.broadcast", "sha256").hexdigest(),)
         if self.between_processes:
             raise ConfigurationError(
-                "BROADCAST_APP_SECRET", None, "set it or SECRET_KEY, so that all workers agree"
+                "BROADCAST_APP_SECRET",
+                None,
+                "set it, or SECRET_KEY in app.config, so that all workers agree",
             )
         return (secrets.token_hex(32),)

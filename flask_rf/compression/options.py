@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
@@ -23,6 +24,14 @@ def codings(raw: Any) -> tuple[str, ...]:
     raise ValueError(f"write some of {', '.join(CODINGS)}, each once, best first")
 
 
+def _media_types(raw: Any) -> tuple[str, ...]:
+    types = kinds.strings(raw)
+    for each in types:
+        if not re.fullmatch(r"\*|[^\s/;]+/[^\s/;]+", each):
+            raise ValueError(f"{each!r} is no media type; write some like application/json, text/*")
+    return types
+
+
 def _zlib_level(app: Flask) -> int:
     # zlib-ng's 5 shrinks JSON as zlib's 6 does, in half its time: benchmarks/http.py.
     return 5 if importlib.util.find_spec("zlib_ng") else 6
@@ -36,7 +45,7 @@ class CompressOptions(Options):
         codings, ("zstd", "br", "gzip"), doc="Codings offered, best first, as far as installed."
     )
     mimetypes: tuple[str, ...] | None = setting(
-        kinds.optional(kinds.strings),
+        kinds.optional(_media_types),
         doc="Media types or patterns (text/*) to compress, instead of every type that shrinks.",
     )
     min_size: int = setting(kinds.whole(), 500, doc="Bytes below which a body is left alone.")

@@ -12,7 +12,8 @@ from .findings import fine
 from .findings import hurts
 
 _KEY_MEND = (
-    'set SECRET_KEY to what python3 -c "import secrets; print(secrets.token_hex(32))" prints'
+    "set app.config['SECRET_KEY'] to what "
+    'python3 -c "import secrets; print(secrets.token_hex(32))" prints'
 )
 _KEY_LENGTH = 16  # bytes; 128 bits is the least that nobody tries out
 _COMMON_KEYS = ("dev", "secret", "change", "example", "password", "test", "12345", "development")
@@ -159,6 +160,10 @@ def prefix(facts: AppFacts) -> Finding | None:
 def limits(facts: AppFacts) -> Finding | None:
     if "RATE_LIMIT_ENABLED" not in facts.settings:
         return None
+    if facts.refused_limit:
+        return hurts(
+            "rate limits", "A worker does not start with them.", f"look at {facts.refused_limit}"
+        )
     if not facts.settings["RATE_LIMIT_ENABLED"]:
         return hurts("rate limits", "They are all switched off.", "set RATE_LIMIT_ENABLED=true")
     if facts.settings["RATE_LIMIT_ON_ERROR"] == "allow":

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask
 
+from ..errors import ConfigurationError
 from ..settings import resolved_settings
 from .facts import AppFacts
 from .facts import GunicornFacts
@@ -38,6 +39,7 @@ def app_facts(app: Flask) -> AppFacts:
         settings=_settings(app),
         rewrites_address=any(_rewrites_address(layer) for layer in _layers(app.wsgi_app)),
         workers=_workers(),
+        refused_limit=_refused_limit(app),
     )
 
 
@@ -58,6 +60,17 @@ def machine_facts(app: Flask) -> MachineFacts:
 
 def _settings(app: Flask) -> dict[str, Any]:
     return {key: found.value for key, found in resolved_settings(app).items()}
+
+
+def _refused_limit(app: Flask) -> str:
+    """What a worker, or the first request, would refuse: routes are not known before."""
+    limiter = app.extensions.get("rf_limiter")
+    try:
+        if limiter is not None:
+            limiter.compile_plan()
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def _workers() -> int:

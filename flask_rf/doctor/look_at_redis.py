@@ -8,9 +8,11 @@ from typing import Any
 
 from flask import Flask
 
+from ..redis import failures
 from ..redis import namespace
 from ..redis import RedisOptions
 from ..redis import RedisServer
+from ..redis import unavailable
 from ..settings import resolve
 from ..settings import resolved_settings
 from .facts import RedisFacts
@@ -51,8 +53,6 @@ def _patience(app: Flask, settings: tuple[str, ...]) -> float:
 def _facts(
     url: str, settings: tuple[str, ...], options: RedisOptions, space: str, patience: float
 ) -> Iterator[RedisFacts]:
-    from redis.exceptions import RedisError
-
     server = RedisServer(
         url, options, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, max_connections=8
     )
@@ -60,8 +60,8 @@ def _facts(
         for address, client in _nodes(server):
             known = _asked(client, space)
             yield RedisFacts(settings, address, url, patience=patience, **known)
-    except (RedisError, OSError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+    except failures() as error:
+        reason = unavailable("look", error).reason
         yield RedisFacts(settings, server.address, url, error=reason.rstrip("."))
     finally:
         server.close()

@@ -12,6 +12,7 @@ from flask import Flask
 from .. import hooks
 from ..checks import add_check
 from ..checks import Check
+from ..errors import ConfigurationError
 from ..errors import SetupError
 from ..eventloop import runs_greenlets
 from ..lifecycle import on_worker_leave
@@ -79,6 +80,8 @@ class Health(Recipe[Monitor]):
         ready: bool = True,
     ) -> Callable[[F], F]:
         """Decorate a function that checks something the app depends on; see :meth:`add`."""
+        if not isinstance(name, str):
+            raise ConfigurationError("the health check's name", name, 'write @health.check("name")')
 
         def decorate(function: F) -> F:
             self.add(name, function, critical=critical, timeout=timeout, ready=ready)

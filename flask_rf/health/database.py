@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from ..errors import SetupError
+
 _QUERY = "SELECT 1"
 
 
@@ -16,6 +18,7 @@ class DatabaseCheck:
     :param database: an SQLAlchemy engine, Flask-SQLAlchemy's ``db``, the URL of one for
         SQLAlchemy, or a function that returns a DB-API connection, which is closed afterwards.
     :raises TypeError: it is none of these.
+    :raises SetupError: for a URL, SQLAlchemy is not installed.
     """
 
     def __init__(self, database: Any) -> None:
@@ -43,7 +46,13 @@ def _way_to_ask(database: Any) -> Callable[[], None]:
 
 def _engine(url: str) -> Any:
     """An engine without a pool: it outlives forks, and keeps no connection between probes."""
-    sqlalchemy = importlib.import_module("sqlalchemy")
+    try:
+        sqlalchemy = importlib.import_module("sqlalchemy")
+    except ImportError:
+        raise SetupError(
+            "a database's URL needs SQLAlchemy: pip install 'flask-rf[db]'; "
+            "or give a function that returns a connection"
+        ) from None
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
 
 

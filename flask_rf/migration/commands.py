@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
+import tokenize
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +92,9 @@ def _python_files(path: Path) -> Iterator[Path]:
         return
     for file in sorted(path.rglob("*.py")):
         folders = file.relative_to(path).parts[:-1]
-        if not any(name in _NOT_OURS or name.startswith(".") for name in folders):
+        if any(name in _NOT_OURS or name.startswith(".") for name in folders):
+            continue
+        if file.is_file():  # editors leave links that lead nowhere
             yield file
 
 
@@ -99,17 +103,25 @@ def _parsed(file: Path) -> ast.Module | None:
         return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
         click.secho(f"{file}: passed over, it is no Python of this version ({error})", fg="yellow")
-        return None
+    except OSError as error:
+        click.secho(f"{file}: passed over ({error.strerror})", fg="yellow")
+    return None
 
 
 def _write(file: Path) -> None:
     try:
-        before = file.read_bytes().decode()
-        after = with_ours(before)
-    except (SyntaxError, ValueError):
+        raw = file.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        changed = with_ours(raw.decode(encoding)).encode(encoding)
+    except (SyntaxError, ValueError, OSError):
         return  # _parsed says so
-    if after != before:
-        file.write_bytes(after.encode())
+    if changed == raw:
+        return
+    try:
+        file.write_bytes(changed)
+    except OSError as error:
+        click.secho(f"{file}: not changed ({error.strerror})", fg="yellow")
+    else:
         click.echo(f"{file}: imports changed")
 
 

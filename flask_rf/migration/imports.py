@@ -19,6 +19,7 @@ def with_ours(text: str) -> str:
     :raises SyntaxError: it is no Python.
     """
     raw = text.encode()
+    newline = b"\r\n" if b"\r\n" in raw else b"\n"
     lines = raw.splitlines(keepends=True)
     starts = [sum(map(len, lines[:n])) for n in range(len(lines) + 1)]
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
@@ -27,7 +28,9 @@ def with_ours(text: str) -> str:
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         statements = list(_statements(node))
         if statements and b"#" not in raw[begin:end]:
-            joint = b"\n" + b" " * node.col_offset
+            before = raw[starts[node.lineno - 1] : begin]
+            # Between statements of one line, as after ``if x:``, no new line may begin.
+            joint = b"; " if before.strip() else newline + before
             raw = raw[:begin] + joint.join(s.encode() for s in statements) + raw[end:]
     return raw.decode()
 

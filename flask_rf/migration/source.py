@@ -48,7 +48,8 @@ def instances(tree: ast.Module) -> dict[str, Library]:
             dotted = _dotted(node.value.func, imported)
             dotted = _MOVED.get(dotted, dotted)
             library = _library_of(dotted)
-            if library is not None and dotted in library.imports:
+            made_by = {dotted, dotted.rpartition(".")[0]}  # the class, or a method of the class
+            if library is not None and not made_by.isdisjoint(library.imports):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 found.update({_last_name(target): library for target in targets})
     return found
@@ -67,7 +68,7 @@ def remarks(tree: ast.Module, known: dict[str, Library]) -> list[Remark]:
         elif isinstance(node, ast.Call):
             found += _of_call(node, imported, known)
         elif isinstance(node, ast.Attribute):
-            found += _of_attribute(node, known)
+            found += _of_attribute(node, imported, known)
         found += _of_settings(node)
     return sorted(found, key=lambda remark: remark.line)
 
@@ -150,9 +151,11 @@ def _of_what_is_left_out(node: ast.Call, name: str, library: Library) -> Iterato
         yield Remark(node.lineno, "call", f"{name}() without {wanted[0]}=", change, library)
 
 
-def _of_attribute(node: ast.Attribute, known: dict[str, Library]) -> Iterator[Remark]:
+def _of_attribute(
+    node: ast.Attribute, imported: dict[str, str], known: dict[str, Library]
+) -> Iterator[Remark]:
     owner = _last_name(node.value)
-    library = known.get(owner)
+    library = known.get(owner) or _library_of(_dotted(node.value, imported))
     if library is not None and node.attr in library.attributes:
         old = f"{owner}.{node.attr}"
         yield Remark(node.lineno, "attribute", old, library.attributes[node.attr], library)

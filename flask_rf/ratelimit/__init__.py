@@ -14,6 +14,7 @@ from typing import TypeVar
 from flask import Flask
 
 from .. import hooks
+from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..recipe import Recipe
 from ..redis import namespace
@@ -129,6 +130,8 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         The other parameters are fields of :class:`Limit`.
         :raises ConfigurationError: on decoration, if it cannot be meant.
         """
+        if isinstance(methods, str):  # its letters would be the methods, and none be limited
+            raise ConfigurationError("methods", methods, f"write a list, like [{methods!r}]")
         terms = {
             "key": key_func,
             "per_method": per_method,

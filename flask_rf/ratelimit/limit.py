@@ -141,6 +141,8 @@ class Limit:
             raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}")
         if self.methods is not None:
             object.__setattr__(self, "methods", frozenset(m.upper() for m in self.methods))
+        if not isinstance(self.cost, int) and not callable(self.cost):
+            raise ValueError(f"cost is a whole number or a function, not {self.cost!r}")
         if isinstance(self.cost, int) and not 0 <= self.cost <= self.rate.count:
             raise ValueError(f"a cost of {self.cost} can never fit; write 0 to {self.rate.count}")
 

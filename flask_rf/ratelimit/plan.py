@@ -184,6 +184,10 @@ class Planner:
 
     def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
         """:raises ConfigurationError: a name nobody defined."""
+        own = {"DEFAULT": self.defaults, "APPLICATION": self.app_wide, "UNROUTED": self.unrouted}
+        for setting, limits in own.items():
+            for declared in limits:  # to blame the setting, not the first endpoint that it meets
+                self._resolve(declared, f"RATE_LIMIT_{setting}")
         entries = {
             (endpoint.name, method): self._entry(endpoint, method)
             for endpoint in endpoints
@@ -209,7 +213,7 @@ class Planner:
         """What the limits ``chosen`` come to at one place, each once."""
         entry: dict[object, Policy | Place] = {}
         for declared in chosen:
-            limit = self._resolve(declared, endpoint)
+            limit = self._resolve(declared, f"the limit of {endpoint}")
             if isinstance(limit, Dynamic):
                 entry[limit] = Place(limit, endpoint, method, self.maker)
             elif applies(limit, method):
@@ -217,13 +221,13 @@ class Planner:
                 entry[policy.prefix, limit.key, limit.cost] = policy
         return tuple(entry.values())
 
-    def _resolve(self, declared: Declared, endpoint: str) -> Limit | Dynamic:
+    def _resolve(self, declared: Declared, place: str) -> Limit | Dynamic:
         if not isinstance(declared, Named):
             return declared
         if declared.name not in self.named:
             known = " or ".join(sorted(self.named)) or "a limit like 5/minute"
             remedy = f"no limiter is defined by this name; write {known}"
-            raise ConfigurationError(f"the limit of {endpoint}", declared.name, remedy)
+            raise ConfigurationError(place, declared.name, remedy)
         shared = {"scope": declared.name, "shared": True, **dict(declared.terms)}
         return Dynamic(self.named[declared.name], tuple(shared.items()))
 

@@ -40,7 +40,8 @@ def redis_url(raw: Any) -> str:
     """The kind of setting that holds a Redis URL."""
     try:
         url = kinds.text(raw)
-        complete = _is_complete(_split(url))
+        parts = _split(url)
+        complete = _is_complete(parts)
     except ValueError:
         complete = False
     if not complete:
@@ -48,6 +49,10 @@ def redis_url(raw: Any) -> str:
             "write a URL like redis://localhost:6379/0, rediss://…, unix:///path, "
             "redis+sentinel://host:26379/mymaster/0 or redis+cluster://host:7000, "
             "with /, ?, #, @, [ and ] of a password as %2F, %3F, %23, %40, %5B and %5D"
+        )
+    if parts.query and not _is_understood(parts):
+        raise ValueError(
+            "after the ?, write parameters of redis-py's connections, like ssl_ca_certs=/path"
         )
     return url
 
@@ -82,6 +87,24 @@ def _is_complete(parts: _Parts) -> bool:
     named = hosts == [""] if parts.scheme == "unix" else all(hosts)
     several = len(hosts) > 1 and parts.scheme in ("redis", "rediss")
     return named and not several and bool(re.fullmatch(_PATHS[parts.scheme], parts.path))
+
+
+def _is_understood(parts: _Parts) -> bool:
+    """Whether redis-py takes the query, which it says with its first connection only."""
+    from redis.connection import Connection
+    from redis.connection import SSLConnection
+    from redis.exceptions import RedisError
+
+    try:
+        said = _said_by(parts)
+        encrypted = parts.scheme == "rediss"
+        if parts.scheme.startswith("redis+"):
+            encrypted = bool(said.pop("ssl", False))
+        said.pop("max_connections", None)  # the pool's
+        (SSLConnection if encrypted else Connection)(**said)
+    except (TypeError, ValueError, RedisError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -175,7 +198,8 @@ class RedisServer:
 
 def unavailable(operation: str, error: Exception) -> RedisUnavailable:
     """The error of ours that stands for one of redis-py's."""
-    reason = str(error).partition("\n")[0] or type(error).__name__
+    # Of a Sentinel it did not find redis-py shows the client with all its options.
+    reason = str(error).partition("\n")[0].partition(" : <")[0] or type(error).__name__
     return RedisUnavailable(operation, reason)
 
 

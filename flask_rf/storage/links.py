@@ -43,7 +43,9 @@ class Links:
         keys = self._keys()
         if not keys:
             raise ConfigurationError(
-                "STORAGE_SIGNING_KEYS", None, "set it or SECRET_KEY, to sign temporary URLs with"
+                "STORAGE_SIGNING_KEYS",
+                None,
+                "set it, or SECRET_KEY in app.config, to sign temporary URLs with",
             )
         signature = {"signature": sign(keys[0], leave)}
         return self._url(leave.disk, leave.path, leave.query() | signature)

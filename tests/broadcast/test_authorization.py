@@ -119,6 +119,14 @@ def test_a_pattern_no_channel_fits_is_refused(broadcast: Broadcast, pattern: str
         broadcast.channel(pattern)(lambda user, a: True)
 
 
+def test_a_callback_without_a_pattern_is_refused_where_it_stands(broadcast: Broadcast) -> None:
+    with pytest.raises(ConfigurationError, match="write @broadcast.channel"):
+
+        @broadcast.channel  # type: ignore[arg-type]
+        def may_listen(user: object) -> bool:
+            return True
+
+
 def test_a_callback_that_lacks_a_parameter_is_refused_by_name(broadcast: Broadcast) -> None:
     with pytest.raises(ConfigurationError, match=r"def may_listen\(user, order_id\)"):
 

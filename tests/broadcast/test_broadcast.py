@@ -221,6 +221,10 @@ def test_redis_without_a_url_is_refused(app: Flask) -> None:
         ("BROADCAST_ACTIVITY_TIMEOUT", "0"),
         ("BROADCAST_REDIS_URL", "http://localhost"),
         ("BROADCAST_BAKCEND", "redis"),
+        ("BROADCAST_ORIGINS", "app.example.com"),
+        ("BROADCAST_ORIGINS", "https://app.example.com/"),
+        ("BROADCAST_ORIGINS", "https://App.example.com"),
+        ("BROADCAST_ORIGINS", "*"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_by_name(
@@ -229,6 +233,12 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(
     monkeypatch.setenv(key, value)
     with pytest.raises(ConfigurationError, match=key):
         Broadcast(app)
+
+
+def test_origins_are_those_that_browsers_send(app: Flask) -> None:
+    origins = ("https://app.example.com", "http://localhost:3000", "http://[::1]:3000", "app://rf")
+    Broadcast(app, origins=origins)
+    assert app.extensions["rf_broadcast"].options.origins == origins
 
 
 def test_health_tells_deaf_from_without_redis(app: Flask, own_redis: RedisProcess) -> None:

@@ -612,6 +612,7 @@ def test_the_default_level_of_gzip_is_that_of_the_library(
         ("COMPRESS_ALGORITHM", []),
         ("COMPRESS_ALGORITHM", ["br", "BR"]),
         ("COMPRESS_LEVEL", "10"),
+        ("COMPRESS_MIMETYPES", "json"),
         ("COMPRESS_BR_LEVEL", "12"),
         ("COMPRESS_ZSTD_LEVEL", "20"),
         ("COMPRESS_MIN_SIZE", "-1"),

@@ -64,6 +64,7 @@ CASES = [
     (changed(**ALONE), "hurts", "Each of 4 workers"),
     (changed(**ALONE, workers=1), "advice", "second worker"),
     (changed(RF_PREFIX="app"), "advice", "'app'"),
+    (changed(refused_limit="RATE_LIMIT_DEFAULT='api': no"), "hurts", "RATE_LIMIT_DEFAULT='api'"),
     (changed(RATE_LIMIT_ENABLED=False), "hurts", "switched off"),
     (changed(RATE_LIMIT_ON_ERROR="allow"), "advice", "RATE_LIMIT_ON_ERROR=local"),
     (changed(CORS_DANGEROUSLY_ALLOW_PUBLIC_SUFFIXES=True), "hurts", "PUBLIC_SUFFIXES"),

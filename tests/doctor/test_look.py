@@ -37,6 +37,12 @@ def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert facts.settings["HEALTH_DETAILS"] == "always"
 
 
+def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
+    app.config["RATE_LIMIT_DEFAULT"] = "banana"
+    RF(app)
+    assert app_facts(app).refused_limit.startswith("RATE_LIMIT_DEFAULT='banana': no limiter")
+
+
 def test_proxy_fix_is_found_within_other_middleware(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]
     RF(app)  # which wraps it
@@ -163,6 +169,15 @@ def test_a_server_that_is_not_there_says_why(app: Flask) -> None:
     facts = the_one(app)
     assert "refused" in facts.error
     assert "sesame" not in repr(facts)
+
+
+def test_a_server_that_is_no_cluster_is_no_traceback(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    app.config["REDIS_URL"] = f"redis+cluster://127.0.0.1:{redis_server.port}"
+    RF(app)
+    (facts,) = redis_facts(app)
+    assert "Cluster" in facts.error
 
 
 def test_a_server_that_is_deaf_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

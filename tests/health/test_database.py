@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import current_app
 from flask import Flask
 
 from flask_rf import Health
+from flask_rf import SetupError
 from flask_rf.health import DatabaseCheck
 
 
@@ -93,3 +95,9 @@ def test_a_url_that_cannot_be_meant_is_refused_at_once(sqlalchemy: Any) -> None:
 def test_what_is_no_database_is_refused_at_once(database: object) -> None:
     with pytest.raises(TypeError, match="is no database"):
         DatabaseCheck(database)
+
+
+def test_a_url_without_sqlalchemy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(SetupError, match=r"pip install 'flask-rf\[db\]'"):
+        DatabaseCheck("sqlite://")

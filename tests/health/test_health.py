@@ -351,6 +351,21 @@ def test_a_deadline_that_cannot_be_meant_is_refused() -> None:
         Health().check("mail", timeout=0)(lambda: None)
 
 
+@pytest.mark.parametrize(
+    ("function", "timeout"), [("ping", None), (None, None), (bool, "1"), (bool, -1)]
+)
+def test_a_check_that_could_never_run_is_refused(function: Any, timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give a function|more than 0 seconds"):
+        Health().add("mail", function, timeout=timeout)
+
+
+def test_a_check_without_a_name_is_refused_where_it_stands() -> None:
+    with pytest.raises(ConfigurationError, match='write @health.check\\("name"\\)'):
+
+        @Health().check  # type: ignore[arg-type]
+        def warehouse() -> None: ...
+
+
 def test_a_details_function_that_fails_is_logged(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,36 @@ def test_a_file_that_is_no_python_is_passed_over(folder: Path, content: bytes) -
     assert f"{folder / 'old.py'}: passed over" in result.output
     assert "Traceback" not in result.output
     assert (folder / "old.py").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"), [("utf-8-sig", ""), ("latin-1", "# -*- coding: latin-1 -*-\n")]
+)
+def test_a_file_keeps_its_encoding(folder: Path, encoding: str, head: str) -> None:
+    before = f"{head}from flask_cors import CORS\nname = 'é'\n"
+    (folder / "old.py").write_bytes(before.encode(encoding))
+    migrate(Flask("unloaded"), "--write", str(folder))
+    after = before.replace("flask_cors", "flask_rf")
+    assert (folder / "old.py").read_bytes() == after.encode(encoding)
+
+
+def test_a_link_that_leads_nowhere_is_no_file(folder: Path) -> None:
+    (folder / ".#app.py").symlink_to("ann@desk.4711")  # as Emacs locks what it edits
+    result = migrate(Flask("unloaded"), "--write", str(folder))
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "imports changed" in result.output
+
+
+@pytest.mark.parametrize("denied", ["read_bytes", "write_bytes"])
+def test_a_file_that_is_not_ours_to_touch_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    def deny(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, denied, deny)
+    output = migrate(Flask("unloaded"), "--write", str(folder)).output
+    assert re.search(r"app.py: (passed over|not changed) \(Permission denied\)", output)
 
 
 def test_write_needs_to_know_what(app: Flask) -> None:

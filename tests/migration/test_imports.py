@@ -37,6 +37,19 @@ from flask_rf.migration.imports import with_ours
             "x = 'é'; from flask_rf import CORS  # ours",
         ),
         (
+            "if x: from flask_limiter import Limiter, MetaLimit",
+            "if x: from flask_rf import Limiter; from flask_limiter import MetaLimit",
+        ),
+        (
+            "def make():\n\tfrom flask_limiter import Limiter, MetaLimit\n\treturn Limiter",
+            "def make():\n\tfrom flask_rf import Limiter\n"
+            "\tfrom flask_limiter import MetaLimit\n\treturn Limiter",
+        ),
+        (
+            "from flask_limiter import Limiter, MetaLimit\r\nx = 1\r\n",
+            "from flask_rf import Limiter\r\nfrom flask_limiter import MetaLimit\r\nx = 1\r\n",
+        ),
+        (
             "from flask_compress import Compress\r\nx = 1\r\n",
             "from flask_rf import Compress\r\nx = 1\r\n",
         ),

@@ -77,6 +77,19 @@ def test_an_instance_may_be_an_attribute() -> None:
     ]
 
 
+def test_an_instance_may_come_from_a_method_of_its_class() -> None:
+    source = (
+        "from prometheus_flask_exporter import PrometheusMetrics\n"
+        "metrics = PrometheusMetrics.for_app_factory()\n"
+        "@metrics.do_not_track()\ndef view(): ..."
+    )
+    assert said(source) == [
+        (1, "import", "prometheus_flask_exporter.PrometheusMetrics", "differs"),
+        (2, "attribute", "PrometheusMetrics.for_app_factory", "differs"),
+        (3, "attribute", "metrics.do_not_track", "missing"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "missing"),
     [

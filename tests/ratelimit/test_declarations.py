@@ -118,6 +118,13 @@ def test_a_limit_that_no_route_leads_to_is_reported(
     assert "forgotten is on no route" in caplog.text
 
 
+def test_an_undefined_name_in_a_setting_is_blamed_on_the_setting(app: Flask) -> None:
+    limiter = Limiter(app, default="api")
+
+    with pytest.raises(ConfigurationError, match="RATE_LIMIT_DEFAULT='api': no limiter is defined"):
+        limiter.check()
+
+
 def test_an_undefined_name_stops_the_start_naming_the_endpoint(app: Flask) -> None:
     limiter = Limiter(app)
     app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))

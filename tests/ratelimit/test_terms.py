@@ -32,6 +32,13 @@ def test_methods_share_a_limit_unless_told_otherwise(app: Flask, limiter: Limite
     assert statuses(app, "/each", 1) + statuses(app, "/each", 1, "POST") == [200, 200]
 
 
+def test_terms_that_would_fail_in_a_request_or_limit_nothing_are_refused(limiter: Limiter) -> None:
+    with pytest.raises(ConfigurationError, match=r"methods='POST': write a list, like \['POST'\]"):
+        limiter.limit("1/minute", methods="POST")
+    with pytest.raises(ConfigurationError, match="cost is a whole number or a function, not '2'"):
+        limiter.limit("3/minute", cost="2")(lambda: "a")  # type: ignore[arg-type]
+
+
 def test_a_limit_may_hold_for_some_methods(app: Flask, limiter: Limiter) -> None:
     mark = limiter.limit("1/minute", methods=["post"])
     app.add_url_rule("/a", "a", mark(lambda: "a"), methods=["GET", "POST"])

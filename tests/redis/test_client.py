@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from redis.exceptions import ConnectionError
+from redis.sentinel import MasterNotFoundError
 
 from flask_rf import ConfigurationError
 from flask_rf.redis import client
@@ -124,6 +125,28 @@ def test_what_redis_py_would_refuse_later_or_pass_over_is_refused_at_once(
     with pytest.raises(ConfigurationError, match="write a URL like redis://localhost") as caught:
         resolve(app, RedisOptions, {"url": url})
     assert "same" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["redis://one", "rediss://one", "redis+sentinel://one/mymaster"])
+@pytest.mark.parametrize("query", ["socket_timout=1", "socket_timeout=soon", "timeout=1"])
+def test_what_redis_py_does_not_take_after_the_question_mark_is_refused_at_once(
+    app: Flask, scheme: str, query: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="after the"):
+        resolve(app, RedisOptions, {"url": f"{scheme}?{query}"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://one?ssl_ca_certs=/ca.pem&ssl_check_hostname=false&max_connections=9",
+        "redis+cluster://one?ssl=true&ssl_ca_certs=/ca.pem",
+        "redis://one?health_check_interval=5&client_name=shop",
+        "unix:///run/redis.sock?db=3",
+    ],
+)
+def test_what_redis_py_takes_after_the_question_mark_is_kept(url: str) -> None:
+    assert redis_url(url) == url
 
 
 @pytest.mark.parametrize(
@@ -268,6 +291,8 @@ def test_our_error_says_the_first_line_of_redis_pys() -> None:
     assert str(error) == "rate limit check: Redis is unavailable (refused)"
     assert error.reason == "refused"
     assert unavailable("ping", ConnectionError()).reason == "ConnectionError"
+    lost = MasterNotFoundError("No master found for 'mymaster' : <Redis(<ConnectionPool(…)>)>")
+    assert unavailable("ping", lost).reason == "No master found for 'mymaster'"
 
 
 # --- Processes ---

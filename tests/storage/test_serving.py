@@ -246,7 +246,7 @@ def test_storage_can_have_keys_of_its_own() -> None:
 def test_without_a_key_nothing_is_signed() -> None:
     app = Flask("shop")
     disk = Storage(app, disks={"files": {"driver": "memory"}}).disk()
-    with pytest.raises(ConfigurationError, match="set it or SECRET_KEY"):
+    with pytest.raises(ConfigurationError, match="set it, or SECRET_KEY in app.config"):
         disk.temporary_url("file", 60)
     assert app.test_client().get("/storage/files/file?expires=1&signature=x").status_code == 404
 

@@ -19,7 +19,9 @@ _META = "Declare a longer limit beside the short one: 5/minute; 50/day."
 _SHORTER_NAMES = "Headers are called X-RateLimit-… and RateLimit, as their standard has it."
 _DETAILS = "Functions get a Decision: limit, key, breached, remaining, reset_at, retry_after."
 _BY_SCOPE = "Name what is counted by scope= of the limit."
-_OTHER_STORES = "Redis goes over, Sentinel and Cluster too; other stores do not exist here."
+_OTHER_STORES = (
+    "Redis goes over, Sentinel and Cluster too; leave memory:// out. Other stores do not exist."
+)
 _STRATEGY = "By default sliding-window here; fixed-window lets twice the count pass at its edge."
 
 _ON_LIMITS = {"meta_limits": missing(_META)}
