@@ -133,7 +133,9 @@ class Streams:
             try:
                 yield event_stream.retry(event_stream.CUT)
                 yield event_stream.events(outbox.take(0) or b"", places)
-                _speak_for(listener, connection, server, places)
+                for _ in _speak_for(listener, connection, server, places):
+                    while frames := outbox.take(0):
+                        yield event_stream.events(frames, places)
                 while (frames := outbox.take(self._heartbeat)) is not None:
                     connection.heard_at = time.monotonic()  # else it would hang in the last write
                     yield event_stream.events(frames, places) or event_stream.HEARTBEAT
@@ -171,20 +173,27 @@ def refused(code: int, reason: str) -> Response:
     return Response(event_stream.retry(event_stream.CUT) + told, headers=_HEADERS)
 
 
-def _speak_for(listener: Listener, connection: Connection, server: Server, places: Places) -> None:
-    """Say what a socket's client would say to be signed in and subscribed."""
+def _speak_for(
+    listener: Listener, connection: Connection, server: Server, places: Places
+) -> Iterator[None]:
+    """Say what a socket's client would say to be signed in and subscribed.
+
+    With a pause after each channel: the queue has room for what one gives back, not for all.
+    """
     if listener.user is not None:
         server.hear(connection, _message("pusher:signin", listener.user))
     for channel, leave in listener.leaves.items():
         if leave is None:
             reason = "the app does not let the user of this request in"
             connection.say(protocol.subscription_error(channel, "AuthError", reason, 403))
+            yield
             continue
         if "channel_data" in leave:
             user_id = json.loads(leave["channel_data"])["user_id"]
             connection.say(protocol.member_is_you(channel, user_id))
         fields = {"channel": channel, **leave, "recover": places.recover(channel)}
         server.hear(connection, _message("pusher:subscribe", fields))
+        yield
 
 
 def _message(event: str, data: Mapping[str, Any]) -> str:
