@@ -347,6 +347,20 @@ def test_one_more_than_a_worker_takes_is_told_to_come_back(
 
 
 @servers
+def test_those_who_come_while_the_app_makes_up_its_mind_are_counted(
+    serve: Callable[..., Gunicorn],
+) -> None:
+    server = serve(BROADCAST_MAX_STREAMS="2")
+    with ThreadPoolExecutor(6) as threads:
+        streams = list(
+            threads.map(lambda _: Stream(server.port, "private-slow.ann", user="ann"), range(6))
+        )
+    events = [each.greeting["event"] for each in streams]
+    assert events.count("pusher:connection_established") == 2
+    assert events.count("pusher:error") == 4
+
+
+@servers
 @pytest.mark.parametrize(
     "headers",
     [
