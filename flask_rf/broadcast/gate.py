@@ -36,16 +36,17 @@ class Gate:
         if most is not None and self._addresses[address] >= most:
             return "your address has as many connections as it may"
         if options.max_handshakes is not None:
-            second = int(self._clock())
-            if second != self._second:
-                self._second, self._handshakes = second, 0
-            self._handshakes += 1
-            if self._handshakes > options.max_handshakes:
+            lately = self._handshakes if self._second == int(self._clock()) else 0
+            if lately >= options.max_handshakes:
                 return "too many connections are being opened at once"
         return None
 
     def enter(self, address: str) -> None:
         self._addresses[address] += 1
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._handshakes = second, 0
+        self._handshakes += 1
 
     def leave(self, address: str) -> None:
         self._addresses[address] -= 1

@@ -61,6 +61,8 @@ class Residence:
         self._room = rules.members
         self._placement = placement
         self._deferred: dict[tuple[str, str], Any] = {}
+        self._untold: dict[tuple[str, str], str] = {}
+        self._unstated = False
 
     def join(
         self, connection: Resident, channel: Channel, member: Member | None, since: Since | None
@@ -98,6 +100,32 @@ class Residence:
             if socket_id in self._connections and name in connection.session.subscriptions:
                 self.join(connection, *request)
 
+    def tell_untold(self) -> None:
+        """Tell the back end who came and who left while it took no word of it.
+
+        The link may hold all the time: Redis is slow for a moment, or full.
+        """
+        if self._unstated:
+            self.enter_all_again()
+        untold, self._untold = self._untold, {}
+        lists: dict[str, Mapping[str, Any]] = {}
+        while untold:
+            (socket_id, channel), user_id = next(iter(untold.items()))
+            try:
+                if not self._is_at(socket_id, channel):
+                    self._broker.leave(channel, socket_id, user_id)
+                elif channel.startswith(ONLINE):
+                    self._broker.join(channel, socket_id, Member(user_id), _NO_LIMIT)
+                else:
+                    member = self._present_here(channel).get(socket_id) or Member(user_id)
+                    lists[channel] = self._broker.join(channel, socket_id, member, _NO_LIMIT)
+            except RedisUnavailable as error:
+                self._keep_untold(untold, error)
+                break
+            del untold[socket_id, channel]
+        for channel, members in lists.items():
+            self._hub.push(channel, protocol.subscription_succeeded(channel, members))
+
     def leave(self, connection: Resident, channel: str) -> None:
         member = connection.session.subscriptions.pop(channel, None)
         self._leave_hub(channel, connection.socket_id)
@@ -125,7 +153,7 @@ class Residence:
             self._enter_online(connection, user)
             online = self._broker.online(user.follows) if user.follows else []
         except RedisUnavailable as error:
-            logger.debug("signed in unannounced: %s", error)
+            self._keep_untold({(connection.socket_id, ONLINE + user.user_id): user.user_id}, error)
             return
         if online:
             connection.say(protocol.watchlist_events("online", online))
@@ -133,6 +161,8 @@ class Residence:
     def enter_all_again(self) -> None:
         """After an outage the back end may know less or more than the truth: state it anew."""
         connections = list(self._connections.values())
+        untold, self._untold = self._untold, {}
+        self._unstated = False
         try:
             for connection in connections:
                 if connection.session.user is not None:
@@ -148,7 +178,8 @@ class Residence:
             self._placement.settle()
             self._broker.prune(self._is_at)
         except RedisUnavailable as error:
-            logger.debug("presence waits for the next chance: %s", error)
+            self._unstated = True
+            self._keep_untold(untold, error)
 
     def is_here(self, channel: str, user_id: str) -> bool:
         """Whether a user has a socket of this process on a presence channel."""
@@ -172,8 +203,9 @@ class Residence:
     def _enter(self, connection: Resident, channel: str, member: Member) -> Mapping[str, Any]:
         try:
             return self._broker.join(channel, connection.socket_id, member, self._room)
-        except RedisUnavailable:
-            # Those of this process, till the link is back and everybody enters anew.
+        except RedisUnavailable as error:
+            self._keep_untold({(connection.socket_id, channel): member.user_id}, error)
+            # Those of this process, till the others can be asked for.
             return {m.user_id: m.info for m in self._present_here(channel).values()}
 
     def _enter_online(self, connection: Resident, user: SignIn) -> None:
@@ -220,7 +252,12 @@ class Residence:
         try:
             self._broker.leave(channel, socket_id, user_id)
         except RedisUnavailable as error:
-            logger.debug("left %r unannounced: %s", channel, error)
+            self._keep_untold({(socket_id, channel): user_id}, error)
+
+    def _keep_untold(self, untold: Mapping[tuple[str, str], str], error: RedisUnavailable) -> None:
+        logger.debug("presence waits for the next chance: %s", error)
+        for what, user_id in untold.items():
+            self._untold.setdefault(what, user_id)
 
     def _count(self, channel: str) -> None:
         self._broker.count(channel, self._hub.size(channel))

@@ -145,9 +145,9 @@ class _Routes:
             abort(501, "this server answers one request at a time; a stream would be the last")
         channels = self._channels_asked_for()
         server, address = self._broadcasting.server, network_of(self._clients.of(request.environ))
-        full = self._streams.refusal() or server.refusal(address)
+        full = self._streams.refusal(server, address)
         if full:
-            return _readable_abroad(refused(Code.OVER_CAPACITY, full))
+            return _readable_abroad(refused(full))
         listener = self._listener(new_socket_id(), address, channels)
         return _readable_abroad(self._streams.response(server, listener))
 

@@ -277,6 +277,7 @@ class Server:
         while not self._stopped.wait(_SWEEP):
             if self.broker.up:
                 self._residence.join_deferred()
+                self._residence.tell_untold()
             now = time.monotonic()
             for connection in list(self.connections.values()):
                 finished = connection.outbox.finished_at

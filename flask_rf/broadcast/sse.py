@@ -28,6 +28,7 @@ from .connection import Connection
 from .event_stream import Places
 from .options import BroadcastOptions
 from .outbox import QueuedOutbox
+from .protocol import Code
 from .server import Server
 from .websocket import give_up_on_silence
 
@@ -115,15 +116,21 @@ class Streams:
         self._looking = False
         self._lock = threading.Lock()
 
-    def refusal(self) -> str | None:
-        """Why one more cannot be taken now; None where it can."""
-        full = len(self._open) >= self._most
-        return "this server has as many streams as it takes" if full else None
+    def refusal(self, server: Server, address: str) -> str | None:
+        """Why one more of a client cannot be taken now; None where it can."""
+        if len(self._open) >= self._most:
+            return "this server has as many streams as it takes"
+        return server.refusal(address)
 
     def response(self, server: Server, listener: Listener) -> Response:
         return Response(self._stream(server, listener), headers=_HEADERS)
 
     def _stream(self, server: Server, listener: Listener) -> Iterator[bytes]:
+        # Others may have come since the request did: the app's callbacks take their time.
+        full = self.refusal(server, listener.address)
+        if full:
+            yield _refusal(full)
+            return
         if listener.sock is not None:
             give_up_on_silence(listener.sock)
         places = Places(listener.socket_id, list(listener.leaves), listener.last_id)
@@ -133,7 +140,9 @@ class Streams:
             try:
                 yield event_stream.retry(event_stream.CUT)
                 yield event_stream.events(outbox.take(0) or b"", places)
-                _speak_for(listener, connection, server, places)
+                for _ in _speak_for(listener, connection, server, places):
+                    while frames := outbox.take(0):
+                        yield event_stream.events(frames, places)
                 while (frames := outbox.take(self._heartbeat)) is not None:
                     connection.heard_at = time.monotonic()  # else it would hang in the last write
                     yield event_stream.events(frames, places) or event_stream.HEARTBEAT
@@ -165,26 +174,37 @@ class Streams:
                 outbox.look()
 
 
-def refused(code: int, reason: str) -> Response:
+def refused(reason: str) -> Response:
     """A stream that ends at once. Any status but 200 would keep browsers from coming back."""
-    told = event_stream.event(protocol.error(code, reason))
-    return Response(event_stream.retry(event_stream.CUT) + told, headers=_HEADERS)
+    return Response(_refusal(reason), headers=_HEADERS)
 
 
-def _speak_for(listener: Listener, connection: Connection, server: Server, places: Places) -> None:
-    """Say what a socket's client would say to be signed in and subscribed."""
+def _refusal(reason: str) -> bytes:
+    told = event_stream.event(protocol.error(Code.OVER_CAPACITY, reason))
+    return event_stream.retry(event_stream.CUT) + told
+
+
+def _speak_for(
+    listener: Listener, connection: Connection, server: Server, places: Places
+) -> Iterator[None]:
+    """Say what a socket's client would say to be signed in and subscribed.
+
+    With a pause after each channel: the queue has room for what one gives back, not for all.
+    """
     if listener.user is not None:
         server.hear(connection, _message("pusher:signin", listener.user))
     for channel, leave in listener.leaves.items():
         if leave is None:
             reason = "the app does not let the user of this request in"
             connection.say(protocol.subscription_error(channel, "AuthError", reason, 403))
+            yield
             continue
         if "channel_data" in leave:
             user_id = json.loads(leave["channel_data"])["user_id"]
             connection.say(protocol.member_is_you(channel, user_id))
         fields = {"channel": channel, **leave, "recover": places.recover(channel)}
         server.hear(connection, _message("pusher:subscribe", fields))
+        yield
 
 
 def _message(event: str, data: Mapping[str, Any]) -> str:

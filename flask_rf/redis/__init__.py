@@ -2,6 +2,7 @@
 
 from .client import failures
 from .client import namespace
+from .client import own_connection
 from .client import raise_first
 from .client import redis_url
 from .client import RedisOptions
@@ -13,6 +14,7 @@ __all__ = [
     "RedisServer",
     "failures",
     "namespace",
+    "own_connection",
     "raise_first",
     "redis_url",
     "unavailable",

@@ -196,6 +196,16 @@ class RedisServer:
         self._client = None
 
 
+def own_connection(client: Redis) -> Any:
+    """A connection like those of a client's pool, not connected yet, for the caller to keep.
+
+    Not by the pool's ``make_connection``: it counts what it has made, and with the last of
+    ``max_connections`` nothing could be dialled again, however many of them have ended.
+    """
+    pool: Any = client.connection_pool
+    return pool.connection_class(**pool.connection_kwargs)
+
+
 def unavailable(operation: str, error: Exception) -> RedisUnavailable:
     """The error of ours that stands for one of redis-py's."""
     # Of a Sentinel it did not find redis-py shows the client with all its options.

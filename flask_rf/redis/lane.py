@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
+from .client import own_connection
 from .client import RedisServer
 from .link import Link
 from .link import LinkLost
@@ -234,9 +235,8 @@ class Lane:
             spawn(self._connect)
 
     def _connect(self) -> None:
-        pool: Any = self._server.client.connection_pool
-        connection = pool.make_connection()
         try:
+            connection = own_connection(self._server.client)
             connection.connect()
             primary = ask(connection)
         except Exception as error:  # whatever it is, those who wait must hear of it

@@ -1,5 +1,7 @@
 """Broadcasting alone: public, private and presence channels, and a route that sends."""
 
+import time
+
 from flask import Flask
 from flask import request
 
@@ -26,6 +28,12 @@ def follows(user: str) -> list[str]:
 
 @broadcast.channel("orders.{owner}", history=10, ttl=60)
 def may_listen(user: str, owner: str) -> bool:
+    return user == owner
+
+
+@broadcast.channel("slow.{owner}")
+def may_listen_later(user: str, owner: str) -> bool:
+    time.sleep(0.5)
     return user == owner
 
 

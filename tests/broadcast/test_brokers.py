@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,8 @@ def event(text: str, skip: str = "") -> Envelope:
     return Envelope(json.dumps({"event": text}).encode(), time.time(), skip)
 
 
-def over(url: str, count_events: bool = False, told: Told = NOBODY) -> RedisBroker:
-    options = RedisOptions(url=url)
+def over(url: str, count_events: bool = False, told: Told = NOBODY, **given: Any) -> RedisBroker:
+    options = RedisOptions(url=url, **given)
     listening = RedisServer(url, options, protocol=2)
     return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events, told)
 
@@ -355,6 +356,15 @@ def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
     for channel in ("chat", "news"):
         ear.broker.publish([(channel, event(channel))])
     assert [channel for channel, _ in ear.wait_for(2)] == ["chat", "news"]
+    ear.broker.stop()
+
+
+def test_however_often_redis_was_lost_it_is_found_again(own_redis: RedisProcess) -> None:
+    ear = Ear(over(own_redis.url, max_connections=1))
+    ear.broker.subscribe("chat")
+    for losses in range(1, 4):
+        own_redis.restart()
+        wait_until(lambda: ear.links == [True] + losses * [False, True])  # noqa: B023
     ear.broker.stop()
 
 

@@ -283,6 +283,20 @@ def test_a_restart_with_all_it_had_goes_on_in_the_same_epoch(redis_with_aof: Red
     broker.stop()
 
 
+def test_a_position_outlives_its_history_though_the_server_starts_again(
+    redis_with_aof: RedisProcess,
+) -> None:
+    week = History(10, 7 * 86_400)
+    histories(redis_with_aof.url).add([("chat", event("a"), week)])
+    redis_with_aof.restart()
+    kept = histories(redis_with_aof.url)
+    (found,) = kept.since([("chat", None)])
+    assert found.position.offset == 1
+    left = {key: redis_with_aof.client.ttl(key) for key in redis_with_aof.client.keys("*:chat")}
+    assert len(left) == 2
+    assert min(left.values()) > 6 * 86_400
+
+
 def test_a_restart_from_an_older_state_begins_a_new_epoch(own_redis: RedisProcess) -> None:
     broker = over(own_redis.url)
     keep(broker, "a", "b")

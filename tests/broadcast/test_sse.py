@@ -298,6 +298,22 @@ def test_who_missed_too_much_is_told_so(server: Server) -> None:
 
 
 @servers
+def test_what_was_missed_on_many_channels_may_be_more_than_waits_for_one_reader(
+    server: Server,
+) -> None:
+    channels = [f"log.much{n}" for n in range(4)]
+    first = listening(server.port, *channels)
+    first.cut()
+    for channel in channels:
+        for number in range(9):
+            send(server.port, channel, [number, "x" * 10_000])  # of 200 kB that may wait
+    back = Stream(server.port, *channels, last_id=first.last_id)
+    for _ in channels:
+        assert back.until(SUBSCRIBED)["recovered"] is True
+        assert [number for number, _ in heard(back, 9)] == list(range(9))
+
+
+@servers
 @pytest.mark.parametrize("last_id", ["nonsense", "1.2,e:1", "1.2,,", "1.2,e:1,e:-1"])
 def test_an_id_of_other_channels_is_answered_by_what_is_true(server: Server, last_id: str) -> None:
     stream = Stream(server.port, "log.x", "log.y", last_id=last_id)
@@ -328,6 +344,20 @@ def test_one_more_than_a_worker_takes_is_told_to_come_back(
     assert (told.next(), told.retry >= 1000) == (None, True)
     first.cut()
     wait_until(lambda: not refused())
+
+
+@servers
+def test_those_who_come_while_the_app_makes_up_its_mind_are_counted(
+    serve: Callable[..., Gunicorn],
+) -> None:
+    server = serve(BROADCAST_MAX_STREAMS="2")
+    with ThreadPoolExecutor(6) as threads:
+        streams = list(
+            threads.map(lambda _: Stream(server.port, "private-slow.ann", user="ann"), range(6))
+        )
+    events = [each.greeting["event"] for each in streams]
+    assert events.count("pusher:connection_established") == 2
+    assert events.count("pusher:error") == 4
 
 
 @servers

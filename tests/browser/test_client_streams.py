@@ -103,6 +103,35 @@ def test_a_socket_that_greets_after_all_is_kept(wire: Wire) -> None:
     assert wire.get("streams[0].signal.aborted")
 
 
+def test_a_stream_that_takes_its_time_is_waited_for_beside_the_next_socket(wire: Wire) -> None:
+    wire.load().run("rf.channel('log').listen('n', (n) => tell(n))").block().wait(1)
+    wire.close(1006).wait(1)
+    assert (wire.dialled, wire.streams, wire.get("streams[0].signal.aborted")) == (3, 1, False)
+    wire.wait(1)
+    wire.greet_stream().write("n", 1, channel="log")
+    assert wire.told[-2:] == [["connected"], [1]]
+    assert (wire.dialled, wire.get("sockets[3].closed")) == (4, True)
+    wire.wait(20)
+    assert (wire.state, wire.dialled, wire.streams) == ("connected", 4, 1)
+
+
+def test_a_stream_that_never_greets_is_tried_anew(wire: Wire) -> None:
+    wire.load().block().wait(1).wait(10)
+    assert (wire.dialled, wire.streams, wire.get("streams[0].signal.aborted")) == (3, 2, True)
+
+
+def test_a_socket_that_is_refused_for_good_ends_the_stream_beside_it(wire: Wire) -> None:
+    wire.load().block().wait(1).close(4001).wait(60)
+    assert (wire.state, wire.dialled, wire.streams) == ("failed", 3, 1)
+    assert wire.get("streams[0].signal.aborted")
+
+
+def test_disconnecting_ends_the_stream_on_its_way(wire: Wire) -> None:
+    wire.load().block().wait(1).run("rf.disconnect()").wait(60)
+    assert (wire.state, wire.dialled, wire.streams) == ("closed", 3, 1)
+    assert wire.get("streams[0].signal.aborted && sockets[2].closed")
+
+
 # What a stream is asked for, and what it brings
 
 
@@ -116,6 +145,13 @@ def test_a_stream_carries_the_apps_headers(wire: Wire) -> None:
     streaming(wire, "{headers: {Authorization: 'Bearer b'}, host: 'b.test/in'}")
     assert wire.get("streams[0].headers") == {"Authorization": "Bearer b"}
     assert wire.get("streams[0].url").startswith("https://b.test/in/broadcasting/sse?")
+
+
+def test_headers_that_cannot_be_had_are_asked_for_again(wire: Wire) -> None:
+    wire.load("{headers: () => ({Authorization: window.user.token})}").block().wait(1)
+    assert (wire.state, wire.dialled, wire.streams) == ("reconnecting", 3, 0)
+    wire.run("window.user = {token: 't'}").close(1006).greet_stream()
+    assert wire.get("streams[0].headers") == {"Authorization": "t"}
 
 
 def test_events_are_heard_however_they_are_cut_to_pieces(wire: Wire) -> None:
@@ -175,6 +211,16 @@ def test_a_channel_that_is_left_is_left_on_the_server_too(wire: Wire) -> None:
     assert wire.asked_for == {"channel": ["b"]}
 
 
+def test_a_channel_that_is_left_while_the_stream_opens_is_left_on_the_server_too(
+    wire: Wire,
+) -> None:
+    wire.load().run("rf.join('a'); rf.channel('b')").block().run("rf.leave('a')").greet_stream()
+    wire.wait(0)
+    assert wire.asked_for == {"channel": ["b"]}
+    wire.greet_stream()
+    assert (wire.state, wire.streams) == ("connected", 2)
+
+
 # How it ends and comes back
 
 
@@ -198,6 +244,12 @@ def test_a_server_that_goes_is_left_at_once(wire: Wire) -> None:
 def test_a_refusal_is_final(wire: Wire) -> None:
     streaming(wire).write("pusher:error", {"code": 4009, "message": "signed out"}).wait(120)
     assert (wire.state, wire.dialled, wire.streams) == ("failed", 2, 1)
+
+
+def test_who_connects_anew_on_hearing_a_refusal_is_not_refused_by_it(wire: Wire) -> None:
+    streaming(wire).run("rf.on('error', () => { rf.disconnect(); rf.connect(); })")
+    wire.write("pusher:error", {"code": 4009, "message": "signed out"})
+    assert wire.told == [["closed"], ["connecting"]]
 
 
 def test_a_silent_stream_is_given_up(wire: Wire) -> None:
@@ -231,6 +283,14 @@ def test_a_socket_that_fails_again_after_a_while_is_enough(wire: Wire) -> None:
     assert (wire.dialled, wire.streams) == (3, 2)
     assert wire.greet_stream().state == "connected"
     assert wire.asked_for["lastEventID"] == ["1.1,e:7"]
+
+
+def test_a_stream_on_its_way_is_the_only_one(wire: Wire) -> None:
+    streaming(wire)
+    for _ in range(4):
+        wire.wait(20).write_text(":\n\n")
+    wire.run("streams[0].end(); await settle(9)").wait(1).close(1006).wait(1)
+    assert (wire.dialled, wire.streams, wire.get("streams[1].signal.aborted")) == (4, 2, False)
 
 
 def test_a_stream_that_cannot_be_had_any_more_gives_sockets_their_turn(wire: Wire) -> None:

@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import count as count_up
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,7 @@ from tests.parts.redis import RedisProcess
 pytestmark = pytest.mark.servers
 
 ROOM = "presence-room.1"
+SUBSCRIBED = "pusher_internal:subscription_succeeded"
 ADDED, REMOVED = "pusher_internal:member_added", "pusher_internal:member_removed"
 
 
@@ -72,6 +75,31 @@ def test_a_killed_workers_members_are_gone_within_20_seconds_once_and_no_one_els
     assert took < 20 + 10  # the last ten for a busy machine; the test of the clock is Redis's own
     Socket(living.port).subscribe(ROOM, user="end")
     assert watcher.receive()["data"]["user_id"] == "end"  # nothing in between, nothing twice
+
+
+def test_who_comes_and_goes_while_redis_takes_nothing_is_told_of_once_it_does(
+    servers: tuple[Gunicorn, Gunicorn], redis_server: RedisProcess
+) -> None:
+    here, there = servers
+    watcher, leaver, joiner = Socket(there.port), Socket(here.port), Socket(here.port)
+    watcher.subscribe(ROOM, user="watcher")
+    leaver.subscribe(ROOM, user="leaver")
+    assert watcher.until(ADDED)["data"]["user_id"] == "leaver"
+    redis_server.client.client_pause(2500, all=False)  # writing alone: the listeners hear on
+
+    leaver.cut()
+    assert joiner.subscribe(ROOM, user="joiner")["data"]["presence"]["ids"] == ["joiner"]
+
+    changes = {message["event"]: message["data"]["user_id"] for message in two_of(watcher)}
+    assert changes == {ADDED: "joiner", REMOVED: "leaver"}
+    assert joiner.until(SUBSCRIBED)["data"]["presence"]["count"] == 2
+    assert "lost Redis" not in here.output()
+
+
+def two_of(watcher: Socket) -> list[dict[str, Any]]:
+    """The next changes of who is there."""
+    messages = (watcher.receive() for _ in range(100))
+    return list(islice((m for m in messages if m["event"] in (ADDED, REMOVED)), 2))
 
 
 class Servers:

@@ -19,8 +19,8 @@ from flask_rf.redis.sender import Sender
 from tests.parts.redis import RedisProcess
 
 
-def sender(server: RedisProcess, timeout: float = 10.0) -> Sender:
-    return Sender(server.url, RedisOptions(), timeout)
+def sender(server: RedisProcess, timeout: float = 10.0, **options: Any) -> Sender:
+    return Sender(server.url, RedisOptions(**options), timeout)
 
 
 def together(*functions: Any) -> list[Any]:
@@ -215,6 +215,16 @@ def test_a_refused_connection_is_an_error_to_all_who_wait(own_redis: RedisProces
 
     assert all(isinstance(outcome, ConnectionError) for outcome in outcomes)
     assert len({id(outcome) for outcome in outcomes}) == 5
+
+
+def test_connections_that_have_ended_are_not_held_against_the_next(own_redis: RedisProcess) -> None:
+    lane = sender(own_redis, max_connections=1)
+    for _ in range(3):
+        assert together(lambda: lane.execute("ECHO", "a")) == [b"a"]
+        own_redis.restart()
+        gevent.sleep(0.05)
+    lane.close()
+    gevent.sleep(0.05)
 
 
 def test_a_connection_the_server_cut_is_an_error_to_all_who_wait(own_redis: RedisProcess) -> None:

@@ -81,11 +81,20 @@
     }
   }
 
+  /** Not left to the close event, which a dead network delays by minutes. */
+  const hangUp = (socket) => {
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  };
+
   /** Server-sent events, read as from a WebSocket; what is sent is lost. */
   class Stream {
     #end = new AbortController();
 
-    constructor(url, headers) {
+    /** @param {Set<string>} channels that the URL asks for */
+    constructor(url, headers, channels) {
+      this.channels = channels;
       this.#read(url, headers).catch(String).then((reason) => {
         this.onclose?.({ code: 1006, reason });
       });
@@ -99,7 +108,7 @@
 
     /** Not by EventSource, which neither sends headers nor tells of the server's heartbeat. */
     async #read(url, headers) {
-      const { ok, status, body } = await fetch(url, { headers, signal: this.#end.signal });
+      const { ok, status, body } = await fetch(url, { headers: headers(), signal: this.#end.signal });
       if (!ok) return `HTTP ${status}`;
       const reader = body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
@@ -116,8 +125,9 @@
   /**
    * One socket at a time: opened, kept alive and opened again. Knows nothing of channels.
    *
-   * After two WebSockets that did not greet us, a stream is tried beside the next ones. While it
-   * holds WebSockets are taken for blocked, and for a while after the last one failed.
+   * After two WebSockets that did not greet us, a stream is tried beside the next ones, and what
+   * greets us first is kept. While a stream holds WebSockets are taken for blocked, and for a
+   * while after the last one failed.
    */
   class Connection {
     /** @type {State} */
@@ -129,6 +139,8 @@
     #onState;
     #onEvent;
     #socket;
+    #beside;
+    #besideSince;
     #timer;
     #attempts = 0;
     #unanswered = 0;
@@ -150,8 +162,12 @@
     }
 
     close() {
-      this.#drop();
-      this.#become("closed");
+      this.#end("closed");
+    }
+
+    /** The channels that the stream was asked for, if it is one. @returns {Set<string> | undefined} */
+    get streamed() {
+      return this.#socket?.channels;
     }
 
     send = (event, data, channel) => {
@@ -175,31 +191,44 @@
     #dial() {
       this.#drop();
       const blocked = performance.now() - this.#blocked < A_WHILE;
-      this.#open(blocked ? this.transport : "websocket");
+      this.#socket = this.#open(blocked ? this.transport : "websocket");
       this.#wait(HANDSHAKE, () => this.#lost(1006, "no greeting"));
     }
 
-    #open(transport, aside = false) {
-      const socket = (this.#socket = this.#make(transport));
-      socket.onmessage = ({ data }) => this.#receive(data, transport);
+    #open(transport) {
+      const socket = this.#make(transport);
+      socket.onmessage = ({ data }) => this.#receive(data, socket);
       socket.onclose = ({ code, reason }) => {
-        if (!aside || this.socketId) return this.#lost(code, reason);
-        this.#hangUp(); // the next WebSocket is due all the same
+        if (socket === this.#beside) this.#giveUp(); // the next WebSocket is due all the same
+        else this.#lost(code, reason);
       };
+      return socket;
     }
 
-    /** Not left to the close event, which a dead network delays by minutes. */
+    /** One that is still on its way is left the time it may take. */
+    #tryStream() {
+      if (this.#beside && performance.now() - this.#besideSince < HANDSHAKE) return;
+      this.#giveUp();
+      this.#besideSince = performance.now();
+      this.#beside = this.#open("sse");
+    }
+
+    #giveUp() {
+      hangUp(this.#beside);
+      this.#beside = null;
+    }
+
     #drop() {
       clearTimeout(this.#timer);
-      this.#hangUp();
+      hangUp(this.#socket);
+      this.#socket = null;
       this.socketId = "";
     }
 
-    #hangUp() {
-      if (!this.#socket) return;
-      this.#socket.onmessage = this.#socket.onclose = null;
-      this.#socket.close();
-      this.#socket = null;
+    #end(state, detail) {
+      this.#drop();
+      this.#giveUp();
+      this.#become(state, detail);
     }
 
     #lost(code, reason) {
@@ -207,12 +236,12 @@
       this.#drop();
       if (performance.now() - this.#since > STEADY) this.#attempts = 0;
       this.#since = Infinity;
-      if (code >= 4000 && code < 4100) return this.#become("failed", { code, reason });
+      if (code >= 4000 && code < 4100) return this.#end("failed", { code, reason });
       // At once, but not twice: a server that sends everybody away must not be hammered.
       const atOnce = code >= 4200 && code < 4300 && !this.#attempts;
       const delay = atOnce ? 0 : backoff(this.#attempts);
       this.#attempts++;
-      if (blocked) this.#open("sse", true);
+      if (blocked) this.#tryStream();
       this.#wait(delay, () => this.#dial());
       this.#become("reconnecting", { code, reason, delay });
     }
@@ -227,29 +256,32 @@
         this.#unanswered = 0;
         return false;
       }
+      this.transport = "websocket";
       this.#blocked = performance.now();
       return ++this.#unanswered > 1;
     }
 
-    #receive(text, transport) {
+    #receive(text, socket) {
       const frame = parse(text);
       const event = frame?.event;
       const data = parse(frame?.data);
-      if (event === "pusher:connection_established") this.#greeted(data, transport);
+      if (event === "pusher:connection_established") this.#greeted(data, socket);
       if (this.socketId) this.#wait(this.#activityTimeout, () => this.#ping());
       if (typeof event !== "string") return;
       if (event === "pusher:ping") this.send("pusher:pong", {});
       this.#onEvent(frame, data);
-      if (!this.#socket) return; // given up by who heard the event
-      if (STATES.has(event)) this.#become(STATES.get(event), { transport });
-      if (event === "pusher:error" && transport === "sse") {
-        this.#socket.onclose({ code: data.code, reason: data.message }); // its last words
+      if (!socket.onclose) return; // given up by who heard the event
+      if (STATES.has(event)) this.#become(STATES.get(event), { transport: this.transport });
+      if (event === "pusher:error" && socket instanceof Stream) {
+        socket.onclose({ code: data.code, reason: data.message }); // its last words
       }
     }
 
-    #greeted({ socket_id, activity_timeout = 120 }, transport) {
+    #greeted({ socket_id, activity_timeout = 120 }, socket) {
+      if (socket === this.#beside) [this.#socket, this.#beside] = [socket, this.#socket];
+      this.#giveUp();
       this.socketId = socket_id;
-      this.transport = transport;
+      const transport = (this.transport = this.streamed ? "sse" : "websocket");
       this.#activityTimeout = transport === "sse" ? QUIET : activity_timeout * 1000;
       this.#since = performance.now();
     }
@@ -402,8 +434,6 @@
     #options;
     #base;
     #connection;
-    /** The channels that the stream was asked for, if it is one. @type {Set<string> | null} */
-    #streamed = null;
 
     /**
      * Connects at once.
@@ -496,7 +526,7 @@
     leave(name) {
       for (const channel of [name, `private-${name}`, `presence-${name}`]) {
         if (!this.#channels.delete(channel)) continue;
-        if (this.#streamed) this.#connection.renew();
+        if (this.#connection.streamed) this.#connection.renew();
         else this.#connection.send("pusher:unsubscribe", { channel });
       }
     }
@@ -511,8 +541,10 @@
     }
 
     #make(transport) {
-      this.#streamed = transport === "sse" ? new Set(this.#channels.keys()) : null;
-      if (this.#streamed) return new Stream(this.#streamUrl(), this.#headers());
+      if (transport === "sse") {
+        const channels = new Set(this.#channels.keys());
+        return new Stream(this.#streamUrl(), () => this.#headers(), channels);
+      }
       const { key } = this.#options;
       const url = `${this.#base}/app/${key}?protocol=7&client=rf.js&version=0.1.0`;
       return new WebSocket(url.replace(/^http/, "ws"));
@@ -548,6 +580,8 @@
       if (event === "pusher:error") this.#listeners.tell("error", data);
       else if (event === "pusher:connection_established") {
         this.#channels.forEach((channel) => this.#subscribe(channel));
+        // Left while the stream was on its way:
+        if (this.#connection.streamed?.size > this.#channels.size) this.#connection.renew();
       }
     }
 
@@ -555,7 +589,8 @@
     async #subscribe(channel) {
       const { name } = channel;
       const { socketId } = this;
-      if (this.#streamed) return this.#streamed.has(name) || this.#connection.renew();
+      const { streamed } = this.#connection;
+      if (streamed) return streamed.has(name) || this.#connection.renew();
       const wanted = () =>
         socketId && socketId === this.socketId && this.#channels.get(name) === channel;
       for (let attempt = 0; wanted(); attempt++) {

@@ -11,11 +11,13 @@ import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisClusterException
 from redis.exceptions import RedisError
 
+from ...redis import own_connection
 from ...redis import RedisServer
 from ..broker import Ear
 from .keys import Keyspace
@@ -128,9 +130,9 @@ class ClusterListener:
         self._homes = {p: node.name for p, node in homes.items()}
 
     def _listen(self, client: Any, node: Any, partitions: Sequence[int]) -> Listener:
-        pool = client.get_redis_connection(node).connection_pool
+        dial = partial(own_connection, client.get_redis_connection(node))
         channels = [name for name in self._channels if self._keys.partition(name) in partitions]
-        source = Source(f"{self._cluster.address} ({node.name})", pool.make_connection, True)
+        source = Source(f"{self._cluster.address} ({node.name})", dial, True)
         ear = _Part(self._ear, self._part_changed)
         return Listener(source, self._keys, ear, partitions[0], channels)
 

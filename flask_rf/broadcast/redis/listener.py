@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError
 
 from ...errors import RedisUnavailable
+from ...redis import own_connection
 from ...redis import RedisServer
 from ..broker import Ear
 from ..envelope import BadEnvelope
@@ -56,7 +57,7 @@ class Source:
 
     @classmethod
     def of(cls, server: RedisServer) -> Source:
-        return cls(server.address, lambda: server.client.connection_pool.make_connection())
+        return cls(server.address, lambda: own_connection(server.client))
 
 
 class Listener:

@@ -4,7 +4,11 @@
 -- Returns the epoch, the offset, then nothing more where not all that came since is there;
 -- else the events, in order, in a list.
 local epoch, offset, new = stand()
-if new then note(epoch, offset) end
+if new then
+  -- The position must not end before a history whose server has started again.
+  ARGV[2] = math.max(ARGV[2], redis.call('TTL', KEYS[1]))
+  note(epoch, offset)
+end
 local since = tonumber(ARGV[4])
 if epoch ~= ARGV[3] or since > offset then return { epoch, offset } end
 if since == offset then return { epoch, offset, {} } end
