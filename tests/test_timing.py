@@ -16,6 +16,7 @@ from flask import Response
 from flask import send_file
 from flask import stream_with_context
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_rf.timing import Timing
 from flask_rf.timing import timing
@@ -222,6 +223,50 @@ def test_what_a_middleware_inside_answers_is_no_request_of_the_app(app: Flask) -
     assert app.test_client().get("/").text == "me"
     assert not told
     assert not timing(app).active
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_an_app_mounted_inside_answers_no_request_of_the_app(app: Flask, measured: bool) -> None:
+    other = Flask("other")
+    other.add_url_rule("/", view_func=lambda: "other's")
+    if measured:
+        timing(other)
+    mounts = {"/other": other}
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mounts)  # type: ignore[method-assign]
+    told: list[Told] = []
+    timing(app).listeners.append(lambda *facts: told.append(facts[:3]))
+    assert app.test_client().get("/other/").text == "other's"
+    assert not told
+    assert not timing(app).active
+
+
+def test_a_request_that_another_app_answers_is_told(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    other = Flask("other")
+    other.add_url_rule("/<path:path>", view_func=lambda path: "other's")
+    timing(other)
+
+    @app.get("/forwarded")
+    def forwarded() -> str:
+        return b"".join(other.wsgi_app(request.environ, lambda *start: None)).decode()
+
+    assert app.test_client().get("/forwarded").text == "other's"
+    assert told == [("GET", "/forwarded", 200)]
+    assert not timed.active
+
+
+def test_an_error_that_leaves_a_request_of_a_wrong_host_stays_itself(
+    app: Flask, told: list[Told]
+) -> None:
+    def stop() -> None:
+        raise SystemExit(1)
+
+    app.config["TRUSTED_HOSTS"] = ["shop.example"]
+    app.before_request(stop)
+    with pytest.raises(SystemExit):
+        app.test_client().get("/", base_url="http://elsewhere.example")
+    assert told == [("GET", None, 500)]
 
 
 def test_a_response_leaves_nothing_for_the_garbage_collector(app: Flask, timed: Timing) -> None:
