@@ -152,7 +152,8 @@ def test_a_list_that_others_keep_is_left_as_it_is() -> None:
     constant = [("Content-Type", "text/plain")]
 
     def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["flask_rf.outgoing"].headers["x-a"] = [("X-A", "1")]
+        outgoing = environ["flask_rf.outgoing"]
+        outgoing.starting = (lambda status, headers: headers.append(("X-A", "1")),)
         start_response("200 OK", constant)
         return [b"hello"]
 
