@@ -11,16 +11,18 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
 from typing import Any
 from typing import ClassVar
+from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask import Request
-from flask import request
 from flask import request_started
 from flask import Response
 
@@ -32,6 +34,11 @@ from .settings import Options
 from .settings import resolve
 from .settings import setting
 from .trace_context import active_span
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Where the lines go: to your handlers for it, else to standard output.
 logger = logging.getLogger("flask_rf.access")
@@ -59,13 +66,17 @@ class CompiledAccessLog:
         self._clients = client_address(app)
 
     def start(self, app: Flask, **_: Any) -> None:
-        request.environ[_STARTED] = time.perf_counter()
+        current = hooks.current_request()
+        if current.endpoint not in hooks.exempt_endpoints(app):
+            rule = current.url_rule
+            current.environ[_STARTED] = _Started(time.perf_counter(), rule.rule if rule else None)
 
     def after(self, response: Response) -> Response:
         current = hooks.current_request()
-        if current.endpoint in hooks.exempt_endpoints(self._app):
+        started: _Started | None = current.environ.get(_STARTED)
+        if started is None:
             return response
-        entry = self._entry(current, response)
+        entry = self._entry(current.environ, started.route, response.status_code)
         if _is_socket(current, response):
             # What follows on the connection is no response; nobody closes this one.
             _write(entry | {"status": 101}, current.environ, 0)
@@ -77,20 +88,50 @@ class CompiledAccessLog:
             response.call_on_close(lambda: _write(entry, current.environ, size()))
         return response
 
-    def _entry(self, current: Request, response: Response) -> dict[str, Any]:
+    def left(self, environ: dict[str, Any]) -> None:
+        """Log a request that an error has left without a response; servers answer it with 500."""
+        started: _Started | None = environ.get(_STARTED)
+        if started is not None:
+            _write(self._entry(environ, started.route, 500), environ, 0)
+
+    def _entry(self, environ: dict[str, Any], route: str | None, status: int) -> dict[str, Any]:
         request_id = self._app.extensions.get("rf_request_id")
-        identity = request_id.identity_of(current.environ) if request_id else None
+        identity = request_id.identity_of(environ) if request_id else None
         trace = active_span() or (identity.trace if identity else None)
         return {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "request_id": identity.request_id if identity else None,
             "trace_id": trace.trace_id if trace else None,
             "span_id": trace.span_id if trace else None,
-            "client": self._clients.of(current.environ),
-            "method": current.method,
-            "route": current.url_rule.rule if current.url_rule else None,
-            "status": response.status_code,
+            "client": self._clients.of(environ),
+            "method": environ["REQUEST_METHOD"].upper(),
+            "route": route,
+            "status": status,
         }
+
+
+class _Started(NamedTuple):
+    """A request under way."""
+
+    time: float
+    route: str | None
+
+
+class _Leaving:
+    """WSGI middleware that has those requests logged which an error leaves without a response."""
+
+    def __init__(self, app: WSGIApplication, log: CompiledAccessLog) -> None:
+        self._app = app
+        self._log = log
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return self._app(environ, start_response)
+        except StopIteration:  # so flask-sock tells gunicorn that it had a socket to serve
+            raise
+        except BaseException:
+            self._log.left(environ)
+            raise
 
 
 class AccessLog(Recipe[CompiledAccessLog]):
@@ -117,6 +158,7 @@ class AccessLog(Recipe[CompiledAccessLog]):
             hooks.place(app, "request_id", after=compiled.after)
             # A URL preprocessor that aborts goes past the functions before a request.
             request_started.connect(compiled.start, app)
+            app.wsgi_app = _Leaving(app.wsgi_app, compiled)  # type: ignore[method-assign]
         return compiled
 
 
@@ -163,9 +205,9 @@ def _sizing(current: Request, response: Response) -> Callable[[], int | None]:
 
 def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> None:
     # A response may be closed twice.
-    started = environ.pop(_STARTED, None)
+    started: _Started | None = environ.pop(_STARTED, None)
     if started is not None:
-        duration = round((time.perf_counter() - started) * 1000, 3)
+        duration = round((time.perf_counter() - started.time) * 1000, 3)
         logger.info("%s", json.dumps(entry | {"duration_ms": duration, "bytes": size}))
 
 

@@ -8,11 +8,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask import abort
 from flask import Flask
 from flask import Response
 from flask import send_file
+from werkzeug.test import create_environ
 
 from flask_rf import ConfigurationError
 from flask_rf import hooks
@@ -103,6 +105,48 @@ def test_rule_12_errors_are_logged(
     entry = log.entry()
     assert (entry["status"], entry["route"]) == (status, route)
     assert entry["bytes"] == len(response.data)
+
+
+@pytest.mark.parametrize("error", [LookupError(), gevent.Timeout(1), SystemExit(1)])
+def test_rule_12_an_error_that_leaves_the_app_is_logged(
+    app: Flask, log: Log, error: BaseException
+) -> None:
+    def fail() -> str:
+        raise error
+
+    app.add_url_rule("/broken", view_func=fail)
+    app.testing = True
+    AccessLog(app)
+    with pytest.raises(type(error)):
+        app.test_client().get("/broken")
+    entry = log.entry()
+    assert (entry["status"], entry["route"], entry["bytes"]) == (500, "/broken", 0)
+
+
+def test_rule_12_headers_that_no_server_sends_are_logged_as_the_error_they_are(
+    app: Flask, log: Log
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ValueError("Invalid header")
+
+    AccessLog(app)
+    with pytest.raises(ValueError):
+        app.wsgi_app(create_environ("/orders/7"), refuse)
+    assert log.entry()["status"] == 500
+
+
+def test_rule_12_a_socket_that_gunicorn_is_told_of_by_an_exception_is_logged_once(
+    app: Flask, log: Log
+) -> None:
+    class Served(Response):
+        def __call__(self, *_: Any) -> Any:
+            raise StopIteration
+
+    app.add_url_rule("/live", view_func=lambda: Served(), websocket=True)
+    AccessLog(app)
+    with pytest.raises(StopIteration):
+        app.test_client().get("/live", base_url="ws://x", headers={"Upgrade": "websocket"})
+    assert log.entry()["status"] == 101
 
 
 def test_rule_12_a_url_preprocessor_that_aborts_is_logged(app: Flask, log: Log) -> None:
