@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from typing import Any
 from typing import NoReturn
@@ -47,16 +49,14 @@ _metrics = MasterMetrics()
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
     """Choose where metrics are kept: of all hooks, this is before ``--preload`` loads the app."""
     if old_value is None:
-        _metrics.choose_folder()
+        with _stopping_the_boot(server):
+            _metrics.choose_folder()
 
 
 def on_starting(server: Any) -> None:
     """Stop the boot over a port for metrics that cannot be served."""
-    try:
+    with _stopping_the_boot(server):
         _metrics.starting()
-    except ConfigurationError as error:
-        server.log.error("%s", error)
-        sys.exit(_CANNOT_BOOT)
 
 
 def when_ready(server: Any) -> None:
@@ -97,6 +97,15 @@ def worker_exit(server: Any, worker: Any) -> None:
     drain = getattr(worker, "rf_drain", None)
     if drain is not None:
         drain.join(_ACCEPTS_ON + DRAIN_WINDOW + 2.0)
+
+
+@contextmanager
+def _stopping_the_boot(server: Any) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        server.log.error("%s", error)
+        sys.exit(_CANNOT_BOOT)
 
 
 def _end(worker: Any, error: Exception) -> NoReturn:
