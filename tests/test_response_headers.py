@@ -315,6 +315,16 @@ def test_a_start_anew_has_the_headers_once_more() -> None:
     ]
 
 
+def test_what_is_written_by_hand_reaches_the_server() -> None:
+    def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["flask_rf.outgoing"].headers["x-a"] = [("X-A", "1")]
+        start_response("200 OK", [])(b"hello")
+        return []
+
+    body, _, headers = run_wsgi_app(HeaderWriter(inner), create_environ())
+    assert (b"".join(body), headers.to_wsgi_list()) == (b"hello", [("X-A", "1")])
+
+
 # --- Without a server ---
 
 
