@@ -76,20 +76,25 @@ class CompiledAccessLog:
         started: _Started | None = current.environ.get(_STARTED)
         if started is None:
             return response
-        entry = self._entry(current.environ, started.route, response.status_code)
+        environ = current.environ
+        entry = self._entry(environ, started.route, response.status_code)
         if _is_socket(current, response):
             # What follows on the connection is no response; nobody closes this one.
-            _write(entry | {"status": 101}, current.environ, 0)
-        elif response.direct_passthrough and not _is_bare(current, response):
+            _write(entry | {"status": 101}, environ, 0)
+        elif _is_bare(current, response):
+            response.call_on_close(lambda: _write(entry, environ, 0))
+        elif response.direct_passthrough:
             # The server sends the file by itself, and does not tell.
-            _write(entry, current.environ, response.content_length)
+            _write(entry, environ, response.content_length)
+        elif response.is_streamed:
+            response.response = _Counted(response, lambda size: _write(entry, environ, size))
         else:
-            size = _sizing(current, response)
-            response.call_on_close(lambda: _write(entry, current.environ, size()))
+            size = response.calculate_content_length
+            response.call_on_close(lambda: _write(entry, environ, size()))
         return response
 
     def left(self, environ: dict[str, Any]) -> None:
-        """Log a request that an error has left without a response; servers answer it with 500."""
+        """Log a request that an error has left unlogged; servers answer it with 500."""
         started: _Started | None = environ.get(_STARTED)
         if started is not None:
             _write(self._entry(environ, started.route, 500), environ, 0)
@@ -127,9 +132,7 @@ class _Leaving:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             return self._app(environ, start_response)
-        except StopIteration:  # so flask-sock tells gunicorn that it had a socket to serve
-            raise
-        except BaseException:
+        except BaseException:  # of a socket too: so flask-sock tells gunicorn that it had one
             self._log.left(environ)
             raise
 
@@ -163,24 +166,28 @@ class AccessLog(Recipe[CompiledAccessLog]):
 
 
 class _Counted:
-    """A streamed body that counts its bytes."""
+    """A streamed body that counts its bytes, and tells how many when it is closed."""
 
-    def __init__(self, response: Response) -> None:
-        self.size = 0
+    def __init__(self, response: Response, closed: Callable[[int], None]) -> None:
+        self._size = 0
         self._chunks = response.iter_encoded()
         self._close = getattr(response.response, "close", None)
+        self._closed = closed
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
         chunk = next(self._chunks)
-        self.size += len(chunk)
+        self._size += len(chunk)
         return chunk
 
     def close(self) -> None:
-        if self._close is not None:
-            self._close()
+        try:
+            if self._close is not None:
+                self._close()
+        finally:
+            self._closed(self._size)
 
 
 def _is_socket(current: Request, response: Response) -> bool:
@@ -191,16 +198,6 @@ def _is_socket(current: Request, response: Response) -> bool:
 def _is_bare(current: Request, response: Response) -> bool:
     """Whether no body is sent, whatever the response holds (RFC 9110 section 6.4.1)."""
     return current.method == "HEAD" or response.status_code in (204, 304)
-
-
-def _sizing(current: Request, response: Response) -> Callable[[], int | None]:
-    """What tells, once the response is closed, how many bytes of body were sent."""
-    if _is_bare(current, response):
-        return lambda: 0
-    if response.is_streamed:
-        body = response.response = _Counted(response)
-        return lambda: body.size
-    return response.calculate_content_length
 
 
 def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> None:

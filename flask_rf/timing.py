@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,25 @@ class _Passage:
         self.started = perf_counter()
         self.request: Request | None = None
         self.response: Response | None = None
+
+
+class _Stream(Iterator[bytes]):
+    """A streamed body that tells when it is closed, even where that fails."""
+
+    def __init__(self, body: Iterable[bytes], closed: Callable[[], None]) -> None:
+        self._body = body
+        self._next = iter(body).__next__
+        self._closed = closed
+
+    def __next__(self) -> bytes:
+        return self._next()
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._closed()
 
 
 class Timing:
@@ -85,7 +105,7 @@ class Timing:
         # Of a file that the server sends by itself nobody tells when it is through.
         elif response.is_streamed and not response.direct_passthrough:
             status = response.status_code
-            response.call_on_close(lambda: self._end(passage, passage.request, status))
+            return _Stream(body, lambda: self._end(passage, passage.request, status))
         else:
             self._end(passage, passage.request, response.status_code)
         return body

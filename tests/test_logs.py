@@ -15,6 +15,7 @@ from flask import Flask
 from flask import Response
 from flask import send_file
 from werkzeug.test import create_environ
+from werkzeug.test import run_wsgi_app
 
 from flask_rf import ConfigurationError
 from flask_rf import hooks
@@ -199,6 +200,22 @@ def test_rule_12_a_stream_counts_what_was_taken_and_is_closed_once(
     response.close()
     assert log.entry()["bytes"] == size
     assert stream.closed == 1
+
+
+def test_rule_12_a_stream_that_fails_to_close_is_logged(app: Flask, log: Log) -> None:
+    def chunks() -> Iterator[str]:
+        try:
+            yield "one"
+        finally:
+            raise LookupError("gone")
+
+    app.add_url_rule("/stream", view_func=chunks)
+    AccessLog(app)
+    body, _, _ = run_wsgi_app(app, create_environ("/stream"))
+    next(iter(body))
+    with pytest.raises(LookupError):
+        body.close()  # type: ignore[attr-defined]
+    assert (log.entry()["route"], log.entry()["bytes"]) == ("/stream", 3)
 
 
 @pytest.mark.parametrize(("method", "size"), [("GET", 5), ("HEAD", 0)])

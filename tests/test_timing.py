@@ -17,6 +17,8 @@ from flask import send_file
 from flask import stream_with_context
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import create_environ
+from werkzeug.test import run_wsgi_app
 
 from flask_rf.timing import Timing
 from flask_rf.timing import timing
@@ -87,6 +89,24 @@ def test_a_stream_lasts_until_its_last_byte(app: Flask, timed: Timing, told: lis
 def test_a_stream_that_is_given_up_has_ended(app: Flask, timed: Timing, told: list[Told]) -> None:
     app.add_url_rule("/", view_func=lambda: (str(n) for n in range(1000)))
     app.test_client().get("/").close()
+    assert told == [("GET", "/", 200)]
+    assert not timed.active
+
+
+def test_a_stream_that_fails_to_close_has_ended(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    def chunks() -> Iterator[str]:
+        try:
+            yield "one"
+        finally:
+            raise LookupError("gone")
+
+    app.add_url_rule("/", view_func=chunks)
+    body, _, _ = run_wsgi_app(app, create_environ())
+    assert next(iter(body)) == b"one"
+    with pytest.raises(LookupError):
+        body.close()  # type: ignore[attr-defined]
     assert told == [("GET", "/", 200)]
     assert not timed.active
 
