@@ -229,8 +229,10 @@ def test_what_is_called_as_a_response_starts_sees_its_end(app: Flask) -> None:
     hooks.place(app, "metrics", before=before)
     hooks.write_headers(app)
     app.add_url_rule("/", view_func=lambda: ("made", 201))
-    response = app.test_client().get("/")
-    assert response.headers["X-Seen"] == f"201 CREATED, {len(response.headers) - 1}"
+    hooks.place(app, "health", before=before)
+    headers = app.test_client().get("/").headers
+    ends = [f"201 CREATED, {len(headers) - 2}", f"201 CREATED, {len(headers) - 1}"]
+    assert headers.getlist("X-Seen") == ends
 
 
 def test_nothing_is_called_where_no_response_starts(app: Flask) -> None:
