@@ -18,7 +18,6 @@ from datetime import datetime
 from datetime import timezone
 from typing import Any
 from typing import ClassVar
-from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -76,28 +75,27 @@ class CompiledAccessLog:
         started: _Started | None = current.environ.get(_STARTED)
         if started is None:
             return response
-        environ = current.environ
-        entry = self._entry(environ, started.route, response.status_code)
+        entry = self._entry(current.environ, started.route, response.status_code)
         if _is_socket(current, response):
             # What follows on the connection is no response; nobody closes this one.
-            _write(entry | {"status": 101}, environ, 0)
+            _write(started, entry | {"status": 101}, 0)
         elif _is_bare(current, response):
-            response.call_on_close(lambda: _write(entry, environ, 0))
+            response.call_on_close(lambda: _write(started, entry, 0))
         elif response.direct_passthrough:
             # The server sends the file by itself, and does not tell.
-            _write(entry, environ, response.content_length)
+            _write(started, entry, response.content_length)
         elif response.is_streamed:
-            response.response = _Counted(response, lambda size: _write(entry, environ, size))
+            response.response = _Counted(response, lambda size: _write(started, entry, size))
         else:
             size = response.calculate_content_length
-            response.call_on_close(lambda: _write(entry, environ, size()))
+            response.call_on_close(lambda: _write(started, entry, size()))
         return response
 
     def left(self, environ: dict[str, Any]) -> None:
         """Log a request that an error has left unlogged; servers answer it with 500."""
         started: _Started | None = environ.get(_STARTED)
         if started is not None:
-            _write(self._entry(environ, started.route, 500), environ, 0)
+            _write(started, self._entry(environ, started.route, 500), 0)
 
     def _entry(self, environ: dict[str, Any], route: str | None, status: int) -> dict[str, Any]:
         request_id = self._app.extensions.get("rf_request_id")
@@ -115,11 +113,13 @@ class CompiledAccessLog:
         }
 
 
-class _Started(NamedTuple):
+@dataclass
+class _Started:
     """A request under way."""
 
     time: float
     route: str | None
+    is_logged: bool = False
 
 
 class _Leaving:
@@ -130,11 +130,15 @@ class _Leaving:
         self._log = log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer = environ.pop(_STARTED, None)
         try:
             return self._app(environ, start_response)
         except BaseException:  # of a socket too: so flask-sock tells gunicorn that it had one
             self._log.left(environ)
             raise
+        finally:
+            if outer is not None:  # A view has another app answer, or this one again.
+                environ[_STARTED] = outer
 
 
 class AccessLog(Recipe[CompiledAccessLog]):
@@ -200,10 +204,10 @@ def _is_bare(current: Request, response: Response) -> bool:
     return current.method == "HEAD" or response.status_code in (204, 304)
 
 
-def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> None:
+def _write(started: _Started, entry: dict[str, Any], size: int | None) -> None:
     # A response may be closed twice.
-    started: _Started | None = environ.pop(_STARTED, None)
-    if started is not None:
+    if not started.is_logged:
+        started.is_logged = True
         duration = round((time.perf_counter() - started.time) * 1000, 3)
         logger.info("%s", json.dumps(entry | {"duration_ms": duration, "bytes": size}))
 

@@ -12,6 +12,7 @@ import gevent
 import pytest
 from flask import abort
 from flask import Flask
+from flask import request
 from flask import Response
 from flask import send_file
 from werkzeug.test import create_environ
@@ -148,6 +149,20 @@ def test_rule_12_a_socket_that_gunicorn_is_told_of_by_an_exception_is_logged_onc
     with pytest.raises(StopIteration):
         app.test_client().get("/live", base_url="ws://x", headers={"Upgrade": "websocket"})
     assert log.entry()["status"] == 101
+
+
+def test_rule_12_a_request_that_another_app_answers_is_logged_by_both(app: Flask, log: Log) -> None:
+    other = Flask("other")
+    other.add_url_rule("/<path:path>", view_func=lambda path: "other's")
+
+    @app.get("/forwarded")
+    def forwarded() -> Any:
+        return Response(other.wsgi_app(request.environ, lambda *start: None))
+
+    AccessLog(other)
+    AccessLog(app)
+    app.test_client().get("/forwarded", buffered=True)
+    assert {entry["route"] for entry in log.entries()} == {"/forwarded", "/<path:path>"}
 
 
 def test_rule_12_a_url_preprocessor_that_aborts_is_logged(app: Flask, log: Log) -> None:
