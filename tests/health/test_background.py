@@ -114,6 +114,15 @@ def test_rule_09_a_check_that_hangs_for_several_intervals_makes_no_other_old(
         time.sleep(0.01)
 
 
+def test_rule_09_a_thread_that_a_fork_left_dead_is_started_anew(app: Flask, beat: Beat) -> None:
+    watch(app, beat)
+    dead = background_of(app)._thread = threading.Thread(target=lambda: None)
+    dead.start()
+    dead.join()
+    probe(app)
+    wait_until(lambda: beat.runs > 2)
+
+
 def test_rule_09_the_thread_ends_with_its_app(beat: Beat) -> None:
     app = Flask("short-lived")
     watch(app, beat)
