@@ -64,7 +64,8 @@ class Access:
         peer = parse_address(environ.get("REMOTE_ADDR") or "")
         # A peer without an address sits on a unix socket, where only a local proxy can be.
         trusted = peer is None or any(peer in network for network in self._clients.trusted)
-        return trusted and bool(environ.get("HTTP_X_FORWARDED_FOR"))
+        said = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
+        return trusted and parse_address(said) is not None
 
 
 def _is_forwarded(environ: Mapping[str, Any]) -> bool:

@@ -12,6 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -50,16 +52,14 @@ _metrics = MasterMetrics()
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
     """Choose where metrics are kept: of all hooks, this is before ``--preload`` loads the app."""
     if old_value is None:
-        _metrics.choose_folder()
+        with _stopping_the_boot(server):
+            _metrics.choose_folder()
 
 
 def on_starting(server: Any) -> None:
     """Stop the boot over a port for metrics that cannot be served."""
-    try:
+    with _stopping_the_boot(server):
         _metrics.starting()
-    except ConfigurationError as error:
-        server.log.error("%s", error)
-        sys.exit(_CANNOT_BOOT)
 
 
 def when_ready(server: Any) -> None:
@@ -110,6 +110,15 @@ def _load(worker: Any, load_wsgi: Callable[[], None]) -> None:
         load_wsgi()
     except RFError as error:
         _end(worker, error)
+
+
+@contextmanager
+def _stopping_the_boot(server: Any) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        server.log.error("%s", error)
+        sys.exit(_CANNOT_BOOT)
 
 
 def _end(worker: Any, error: Exception) -> NoReturn:

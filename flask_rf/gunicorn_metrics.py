@@ -36,12 +36,15 @@ class MasterMetrics:
         self._dead: set[int] = set()
 
     def choose_folder(self) -> None:
-        """Put the directory where prometheus-client asks for it when it is imported."""
+        """Put the directory where prometheus-client asks for it when it is imported.
+
+        :raises ConfigurationError: the one that is named cannot be used.
+        """
         if importlib.util.find_spec("prometheus_client") is None:
             return
         named = os.environ.get(metric_files.DIRECTORY)
         self._is_own = not named
-        self.folder = Path(named) if named else metric_files.make_directory()
+        self.folder = _named(named) if named else metric_files.make_directory()
         os.environ[metric_files.DIRECTORY] = str(self.folder)
         pid = os.getpid()
         atexit.register(lambda: self._remove() if os.getpid() == pid else None)
@@ -51,13 +54,9 @@ class MasterMetrics:
 
         :raises ConfigurationError: the port cannot be served.
         """
-        # While another gunicorn is replaced by this one, its workers still write, and listen.
-        if _is_replacing():
-            return
-        if self.folder is not None and not self._is_own:
-            metric_files.wipe(self.folder)
         place = _place()
-        if place is not None:
+        # While another gunicorn is replaced by this one, its exporter still listens.
+        if place is not None and not _is_replacing():
             self._require(*place)
 
     def ready(self) -> None:
@@ -106,6 +105,19 @@ class MasterMetrics:
         except OSError as error:
             remedy = f"nobody can listen there ({error.strerror}); choose another"
             raise ConfigurationError(_BIND, written, remedy, "environment") from None
+
+
+def _named(written: str) -> Path:
+    """The directory that the user names, ready for a first run."""
+    folder = Path(written)
+    try:
+        # While another gunicorn is replaced by this one, its workers still write.
+        if not _is_replacing():
+            metric_files.wipe(folder)
+    except OSError as error:
+        remedy = f"it cannot be used ({error.strerror}); name another directory, or unset it"
+        raise ConfigurationError(metric_files.DIRECTORY, written, remedy, "environment") from None
+    return folder
 
 
 def _is_replacing() -> bool:

@@ -171,18 +171,7 @@ def add_headers(
     outgoing.headers.update(headers)
     outgoing.vary += vary
     if layer is None:  # Nobody would write them: a view called by hand, app.wsgi_app put back.
-        _write(outgoing, response)
-
-
-def add_vary(response: Response, fields: Iterable[str]) -> None:
-    """Merge field names into the response's one ``Vary`` line at once; ``*`` stays."""
-    outgoing = Outgoing()
-    outgoing.vary += fields
-    _write(outgoing, response)
-
-
-def _write(outgoing: Outgoing, response: Response) -> None:
-    response.headers = Headers(outgoing.join(response.headers))
+        response.headers = Headers(outgoing.join(response.headers))
 
 
 def as_it_starts(current: Request, function: Starting) -> None:

@@ -11,16 +11,17 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
 from typing import Any
 from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask import Request
-from flask import request
 from flask import request_started
 from flask import Response
 
@@ -32,6 +33,11 @@ from .settings import Options
 from .settings import resolve
 from .settings import setting
 from .trace_context import active_span
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Where the lines go: to your handlers for it, else to standard output.
 logger = logging.getLogger("flask_rf.access")
@@ -59,38 +65,80 @@ class CompiledAccessLog:
         self._clients = client_address(app)
 
     def start(self, app: Flask, **_: Any) -> None:
-        request.environ[_STARTED] = time.perf_counter()
+        current = hooks.current_request()
+        if current.endpoint not in hooks.exempt_endpoints(app):
+            rule = current.url_rule
+            current.environ[_STARTED] = _Started(time.perf_counter(), rule.rule if rule else None)
 
     def after(self, response: Response) -> Response:
         current = hooks.current_request()
-        if current.endpoint in hooks.exempt_endpoints(self._app):
+        started: _Started | None = current.environ.get(_STARTED)
+        if started is None:
             return response
-        entry = self._entry(current, response)
+        entry = self._entry(current.environ, started.route, response.status_code)
         if _is_socket(current, response):
             # What follows on the connection is no response; nobody closes this one.
-            _write(entry | {"status": 101}, current.environ, 0)
-        elif response.direct_passthrough and not _is_bare(current, response):
+            _write(started, entry | {"status": 101}, 0)
+        elif _is_bare(current, response):
+            response.call_on_close(lambda: _write(started, entry, 0))
+        elif response.direct_passthrough:
             # The server sends the file by itself, and does not tell.
-            _write(entry, current.environ, response.content_length)
+            _write(started, entry, response.content_length)
+        elif response.is_streamed:
+            response.response = _Counted(response, lambda size: _write(started, entry, size))
         else:
-            size = _sizing(current, response)
-            response.call_on_close(lambda: _write(entry, current.environ, size()))
+            size = response.calculate_content_length
+            response.call_on_close(lambda: _write(started, entry, size()))
         return response
 
-    def _entry(self, current: Request, response: Response) -> dict[str, Any]:
+    def left(self, environ: dict[str, Any]) -> None:
+        """Log a request that an error has left unlogged; servers answer it with 500."""
+        started: _Started | None = environ.get(_STARTED)
+        if started is not None:
+            _write(started, self._entry(environ, started.route, 500), 0)
+
+    def _entry(self, environ: dict[str, Any], route: str | None, status: int) -> dict[str, Any]:
         request_id = self._app.extensions.get("rf_request_id")
-        identity = request_id.identity_of(current.environ) if request_id else None
+        identity = request_id.identity_of(environ) if request_id else None
         trace = active_span() or (identity.trace if identity else None)
         return {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "request_id": identity.request_id if identity else None,
             "trace_id": trace.trace_id if trace else None,
             "span_id": trace.span_id if trace else None,
-            "client": self._clients.of(current.environ),
-            "method": current.method,
-            "route": current.url_rule.rule if current.url_rule else None,
-            "status": response.status_code,
+            "client": self._clients.of(environ),
+            "method": environ["REQUEST_METHOD"].upper(),
+            "route": route,
+            "status": status,
         }
+
+
+@dataclass
+class _Started:
+    """A request under way."""
+
+    time: float
+    route: str | None
+    is_logged: bool = False
+
+
+class _Leaving:
+    """WSGI middleware that has those requests logged which an error leaves without a response."""
+
+    def __init__(self, app: WSGIApplication, log: CompiledAccessLog) -> None:
+        self._app = app
+        self._log = log
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer = environ.pop(_STARTED, None)
+        try:
+            return self._app(environ, start_response)
+        except BaseException:  # of a socket too: so flask-sock tells gunicorn that it had one
+            self._log.left(environ)
+            raise
+        finally:
+            if outer is not None:  # A view has another app answer, or this one again.
+                environ[_STARTED] = outer
 
 
 class AccessLog(Recipe[CompiledAccessLog]):
@@ -117,28 +165,33 @@ class AccessLog(Recipe[CompiledAccessLog]):
             hooks.place(app, "request_id", after=compiled.after)
             # A URL preprocessor that aborts goes past the functions before a request.
             request_started.connect(compiled.start, app)
+            app.wsgi_app = _Leaving(app.wsgi_app, compiled)  # type: ignore[method-assign]
         return compiled
 
 
 class _Counted:
-    """A streamed body that counts its bytes."""
+    """A streamed body that counts its bytes, and tells how many when it is closed."""
 
-    def __init__(self, response: Response) -> None:
-        self.size = 0
+    def __init__(self, response: Response, closed: Callable[[int], None]) -> None:
+        self._size = 0
         self._chunks = response.iter_encoded()
         self._close = getattr(response.response, "close", None)
+        self._closed = closed
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
         chunk = next(self._chunks)
-        self.size += len(chunk)
+        self._size += len(chunk)
         return chunk
 
     def close(self) -> None:
-        if self._close is not None:
-            self._close()
+        try:
+            if self._close is not None:
+                self._close()
+        finally:
+            self._closed(self._size)
 
 
 def _is_socket(current: Request, response: Response) -> bool:
@@ -151,21 +204,11 @@ def _is_bare(current: Request, response: Response) -> bool:
     return current.method == "HEAD" or response.status_code in (204, 304)
 
 
-def _sizing(current: Request, response: Response) -> Callable[[], int | None]:
-    """What tells, once the response is closed, how many bytes of body were sent."""
-    if _is_bare(current, response):
-        return lambda: 0
-    if response.is_streamed:
-        body = response.response = _Counted(response)
-        return lambda: body.size
-    return response.calculate_content_length
-
-
-def _write(entry: dict[str, Any], environ: dict[str, Any], size: int | None) -> None:
+def _write(started: _Started, entry: dict[str, Any], size: int | None) -> None:
     # A response may be closed twice.
-    started = environ.pop(_STARTED, None)
-    if started is not None:
-        duration = round((time.perf_counter() - started) * 1000, 3)
+    if not started.is_logged:
+        started.is_logged = True
+        duration = round((time.perf_counter() - started.time) * 1000, 3)
         logger.info("%s", json.dumps(entry | {"duration_ms": duration, "bytes": size}))
 
 

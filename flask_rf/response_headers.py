@@ -72,7 +72,7 @@ class HeaderWriter:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[Header], *error: Any) -> Any:
-            if outgoing.headers or outgoing.vary:
+            if outgoing.headers or outgoing.vary or outgoing.starting:
                 headers = outgoing.join(headers)
             for function in outgoing.starting:
                 function(status, headers)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from flask import got_request_exception
 from flask import Request
 from flask import Response
 
@@ -42,6 +44,25 @@ class _Passage:
         self.response: Response | None = None
 
 
+class _Stream(Iterator[bytes]):
+    """A streamed body that tells when it is closed, even where that fails."""
+
+    def __init__(self, body: Iterable[bytes], closed: Callable[[], None]) -> None:
+        self._body = body
+        self._next = iter(body).__next__
+        self._closed = closed
+
+    def __next__(self) -> bytes:
+        return self._next()
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._closed()
+
+
 class Timing:
     """WSGI middleware that times the requests of one app.
 
@@ -54,8 +75,10 @@ class Timing:
         # A set, since a thread may be interrupted between reading and writing a number.
         self.active: set[object] = set()
         self.listeners: list[Ended] = []
+        got_request_exception.connect(self._raised, app)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        outer = environ.get(_PASSAGE)
         # An object, for a middleware between may go on with a copy of the environ.
         passage = environ[_PASSAGE] = _Passage()
         if "HTTP_UPGRADE" not in environ:  # which a socket keeps for as long as it lives
@@ -64,20 +87,25 @@ class Timing:
             body = self._app(environ, start_response)
         except StopIteration:  # so flask-sock tells gunicorn that it had a socket to serve
             if passage.response is None:
-                self._failed(passage, environ)
+                self._left(passage, environ)
             else:
                 self._end(passage, passage.request, passage.response.status_code)
             raise
         except BaseException:
-            self._failed(passage, environ)
+            self._left(passage, environ)
             raise
+        finally:
+            if outer is not None:  # A view has another app answer, or a mounted one does.
+                environ[_PASSAGE] = outer
         response = passage.response
         if response is None:
-            self._failed(passage, environ)
+            # Its functions after the request failed for the error's page as well; or there was
+            # no request of this app: a middleware inside, or an app mounted there, has answered.
+            self._end(passage, passage.request, 500)
         # Of a file that the server sends by itself nobody tells when it is through.
         elif response.is_streamed and not response.direct_passthrough:
             status = response.status_code
-            response.call_on_close(lambda: self._end(passage, passage.request, status))
+            return _Stream(body, lambda: self._end(passage, passage.request, status))
         else:
             self._end(passage, passage.request, response.status_code)
         return body
@@ -90,15 +118,19 @@ class Timing:
             passage.request, passage.response = request, response
         return response
 
-    def _failed(self, passage: _Passage, environ: WSGIEnvironment) -> None:
-        """End a request without a response: an error left the app, or its functions after the
-        request failed for the error's page as well.
-        """
-        request = None
-        # Flask leaves None where its request was; otherwise a middleware inside has answered.
-        if environ.get("werkzeug.request", environ) is None:
+    def _raised(self, app: Flask, **_: object) -> None:
+        passage: _Passage | None = current_request().environ.get(_PASSAGE)
+        if passage is not None:
+            passage.request = current_request()
+
+    def _left(self, passage: _Passage, environ: WSGIEnvironment) -> None:
+        """End a request that an error has left without a response."""
+        request = passage.request
+        # Flask was told of no gevent.Timeout, and leaves None where its request was.
+        if request is None and environ.get("werkzeug.request", environ) is None:
             context = self._request_context(environ)
-            context.match_request()
+            if context.url_adapter is not None:  # The host may be none of TRUSTED_HOSTS.
+                context.match_request()
             request = context.request
         self._end(passage, request, 500)
 

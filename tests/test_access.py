@@ -74,6 +74,8 @@ def test_a_trusted_proxy_speaks_for_its_client() -> None:
 def test_a_trusted_proxy_that_does_not_say_for_whom_is_refused() -> None:
     trusting = access(trusted=("127.0.0.1",))
     assert not trusting.admits(asked("127.0.0.1", X_REAL_IP="198.51.100.7"))
+    for unsaid in ("", "unknown", "198.51.100.7, unknown", "_hidden"):
+        assert not trusting.admits(asked("127.0.0.1", X_FORWARDED_FOR=unsaid))
 
 
 def test_a_proxy_on_a_unix_socket_speaks_for_its_client() -> None:
@@ -81,15 +83,22 @@ def test_a_proxy_on_a_unix_socket_speaks_for_its_client() -> None:
     assert not access("192.0.2.0/24").admits(asked("", X_FORWARDED_FOR="198.51.100.7"))
 
 
-def test_what_proxy_fix_has_written_over_is_not_believed() -> None:
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.1",)])
+@pytest.mark.parametrize(("peer", "admitted"), [("198.51.100.7", False), ("127.0.0.1", True)])
+def test_what_proxy_fix_has_written_over_is_not_believed(
+    trusted: tuple[str, ...], peer: str, admitted: bool
+) -> None:
     seen: list[bool] = []
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        seen.append(access().admits(environ))
+        seen.append(access("192.0.2.0/24", trusted=trusted).admits(environ))
+        seen.append(access("127.0.0.1", trusted=trusted).admits(environ))
         return []
 
-    ProxyFix(app)(asked("198.51.100.7", X_FORWARDED_FOR="127.0.0.1"), None)  # type: ignore[arg-type]
-    assert seen == [False]
+    for claimed in ("192.0.2.7", "127.0.0.1"):
+        ProxyFix(app)(asked(peer, X_FORWARDED_FOR=claimed), None)  # type: ignore[arg-type]
+    believed = admitted and trusted != ()
+    assert seen == [believed, False, False, believed]
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

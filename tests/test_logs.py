@@ -8,11 +8,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask import abort
 from flask import Flask
+from flask import request
 from flask import Response
 from flask import send_file
+from werkzeug.test import create_environ
+from werkzeug.test import run_wsgi_app
 
 from flask_rf import ConfigurationError
 from flask_rf import hooks
@@ -105,6 +109,62 @@ def test_rule_12_errors_are_logged(
     assert entry["bytes"] == len(response.data)
 
 
+@pytest.mark.parametrize("error", [LookupError(), gevent.Timeout(1), SystemExit(1)])
+def test_rule_12_an_error_that_leaves_the_app_is_logged(
+    app: Flask, log: Log, error: BaseException
+) -> None:
+    def fail() -> str:
+        raise error
+
+    app.add_url_rule("/broken", view_func=fail)
+    app.testing = True
+    AccessLog(app)
+    with pytest.raises(type(error)):
+        app.test_client().get("/broken")
+    entry = log.entry()
+    assert (entry["status"], entry["route"], entry["bytes"]) == (500, "/broken", 0)
+
+
+def test_rule_12_headers_that_no_server_sends_are_logged_as_the_error_they_are(
+    app: Flask, log: Log
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ValueError("Invalid header")
+
+    AccessLog(app)
+    with pytest.raises(ValueError):
+        app.wsgi_app(create_environ("/orders/7"), refuse)
+    assert log.entry()["status"] == 500
+
+
+def test_rule_12_a_socket_that_gunicorn_is_told_of_by_an_exception_is_logged_once(
+    app: Flask, log: Log
+) -> None:
+    class Served(Response):
+        def __call__(self, *_: Any) -> Any:
+            raise StopIteration
+
+    app.add_url_rule("/live", view_func=lambda: Served(), websocket=True)
+    AccessLog(app)
+    with pytest.raises(StopIteration):
+        app.test_client().get("/live", base_url="ws://x", headers={"Upgrade": "websocket"})
+    assert log.entry()["status"] == 101
+
+
+def test_rule_12_a_request_that_another_app_answers_is_logged_by_both(app: Flask, log: Log) -> None:
+    other = Flask("other")
+    other.add_url_rule("/<path:path>", view_func=lambda path: "other's")
+
+    @app.get("/forwarded")
+    def forwarded() -> Any:
+        return Response(other.wsgi_app(request.environ, lambda *start: None))
+
+    AccessLog(other)
+    AccessLog(app)
+    app.test_client().get("/forwarded", buffered=True)
+    assert {entry["route"] for entry in log.entries()} == {"/forwarded", "/<path:path>"}
+
+
 def test_rule_12_a_url_preprocessor_that_aborts_is_logged(app: Flask, log: Log) -> None:
     app.url_value_preprocessor(lambda endpoint, values: abort(404))
     AccessLog(app)
@@ -155,6 +215,22 @@ def test_rule_12_a_stream_counts_what_was_taken_and_is_closed_once(
     response.close()
     assert log.entry()["bytes"] == size
     assert stream.closed == 1
+
+
+def test_rule_12_a_stream_that_fails_to_close_is_logged(app: Flask, log: Log) -> None:
+    def chunks() -> Iterator[str]:
+        try:
+            yield "one"
+        finally:
+            raise LookupError("gone")
+
+    app.add_url_rule("/stream", view_func=chunks)
+    AccessLog(app)
+    body, _, _ = run_wsgi_app(app, create_environ("/stream"))
+    next(iter(body))
+    with pytest.raises(LookupError):
+        body.close()  # type: ignore[attr-defined]
+    assert (log.entry()["route"], log.entry()["bytes"]) == ("/stream", 3)
 
 
 @pytest.mark.parametrize(("method", "size"), [("GET", 5), ("HEAD", 0)])

@@ -152,7 +152,8 @@ def test_a_list_that_others_keep_is_left_as_it_is() -> None:
     constant = [("Content-Type", "text/plain")]
 
     def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["flask_rf.outgoing"].headers["x-a"] = [("X-A", "1")]
+        outgoing = environ["flask_rf.outgoing"]
+        outgoing.starting = (lambda status, headers: headers.append(("X-A", "1")),)
         start_response("200 OK", constant)
         return [b"hello"]
 
@@ -312,6 +313,16 @@ def test_a_start_anew_has_the_headers_once_more() -> None:
         [("X-A", "1"), ("status", "200 OK"), ("error", "None")],
         [("X-A", "1"), ("status", "500 Internal Server Error"), ("error", "gone")],
     ]
+
+
+def test_what_is_written_by_hand_reaches_the_server() -> None:
+    def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["flask_rf.outgoing"].headers["x-a"] = [("X-A", "1")]
+        start_response("200 OK", [])(b"hello")
+        return []
+
+    body, _, headers = run_wsgi_app(HeaderWriter(inner), create_environ())
+    assert (b"".join(body), headers.to_wsgi_list()) == (b"hello", [("X-A", "1")])
 
 
 # --- Without a server ---

@@ -16,6 +16,9 @@ from flask import Response
 from flask import send_file
 from flask import stream_with_context
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import create_environ
+from werkzeug.test import run_wsgi_app
 
 from flask_rf.timing import Timing
 from flask_rf.timing import timing
@@ -86,6 +89,24 @@ def test_a_stream_lasts_until_its_last_byte(app: Flask, timed: Timing, told: lis
 def test_a_stream_that_is_given_up_has_ended(app: Flask, timed: Timing, told: list[Told]) -> None:
     app.add_url_rule("/", view_func=lambda: (str(n) for n in range(1000)))
     app.test_client().get("/").close()
+    assert told == [("GET", "/", 200)]
+    assert not timed.active
+
+
+def test_a_stream_that_fails_to_close_has_ended(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    def chunks() -> Iterator[str]:
+        try:
+            yield "one"
+        finally:
+            raise LookupError("gone")
+
+    app.add_url_rule("/", view_func=chunks)
+    body, _, _ = run_wsgi_app(app, create_environ())
+    assert next(iter(body)) == b"one"
+    with pytest.raises(LookupError):
+        body.close()  # type: ignore[attr-defined]
     assert told == [("GET", "/", 200)]
     assert not timed.active
 
@@ -222,6 +243,50 @@ def test_what_a_middleware_inside_answers_is_no_request_of_the_app(app: Flask) -
     assert app.test_client().get("/").text == "me"
     assert not told
     assert not timing(app).active
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_an_app_mounted_inside_answers_no_request_of_the_app(app: Flask, measured: bool) -> None:
+    other = Flask("other")
+    other.add_url_rule("/", view_func=lambda: "other's")
+    if measured:
+        timing(other)
+    mounts = {"/other": other}
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mounts)  # type: ignore[method-assign]
+    told: list[Told] = []
+    timing(app).listeners.append(lambda *facts: told.append(facts[:3]))
+    assert app.test_client().get("/other/").text == "other's"
+    assert not told
+    assert not timing(app).active
+
+
+def test_a_request_that_another_app_answers_is_told(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    other = Flask("other")
+    other.add_url_rule("/<path:path>", view_func=lambda path: "other's")
+    timing(other)
+
+    @app.get("/forwarded")
+    def forwarded() -> str:
+        return b"".join(other.wsgi_app(request.environ, lambda *start: None)).decode()
+
+    assert app.test_client().get("/forwarded").text == "other's"
+    assert told == [("GET", "/forwarded", 200)]
+    assert not timed.active
+
+
+def test_an_error_that_leaves_a_request_of_a_wrong_host_stays_itself(
+    app: Flask, told: list[Told]
+) -> None:
+    def stop() -> None:
+        raise SystemExit(1)
+
+    app.config["TRUSTED_HOSTS"] = ["shop.example"]
+    app.before_request(stop)
+    with pytest.raises(SystemExit):
+        app.test_client().get("/", base_url="http://elsewhere.example")
+    assert told == [("GET", None, 500)]
 
 
 def test_a_response_leaves_nothing_for_the_garbage_collector(app: Flask, timed: Timing) -> None:

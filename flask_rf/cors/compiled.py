@@ -93,8 +93,8 @@ class CompiledCORS:
         else:
             response = self._app.response_class(status=204)
             del response.headers["Content-Type"]
-        response.headers.update(decision.headers)
-        hooks.add_vary(response, policy.vary)
+        headers = {CORS_HEADERS: tuple(decision.headers.items())}
+        hooks.add_headers(preflight, response, headers, policy.vary)
         return response
 
     def _announced_endpoint(self, preflight: Request) -> str | None:

@@ -22,11 +22,14 @@ class Background:
     """Runs checks in a thread that starts with the first probe and ends with the app.
 
     :param interval: seconds between two runs.
+    :param longest: seconds that a run may take.
     """
 
-    def __init__(self, runner: Runner, interval: float) -> None:
+    def __init__(self, runner: Runner, interval: float, longest: float) -> None:
         self._runner = runner
         self._interval = interval
+        # A check that hangs may make runs last longer than several intervals.
+        self._lasts = _STALE_AFTER * max(interval, longest)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._last: tuple[Outcome, ...] | None = None
@@ -38,14 +41,15 @@ class Background:
         if self._last is None:
             return self._runner.outcomes()
         age = monotonic() - self._run_at
-        if age > _STALE_AFTER * self._interval:
+        if age > self._lasts:
             return tuple(_stale(self._last, age))
         return self._last
 
     def run(self) -> None:
         """Run the checks once."""
-        self._last = self._runner.outcomes()
-        self._run_at = monotonic()
+        outcomes = self._runner.outcomes()
+        self._run_at = monotonic()  # first, for a probe may come between
+        self._last = outcomes
 
     def _ensure_running(self) -> None:
         with self._lock:

@@ -46,8 +46,9 @@ class Monitor:
         self.draining = False
         self._app = app
         self._options = options
-        runner = Runner(app, options)
-        self._runner = Background(runner, options.interval) if options.interval else runner
+        self._runner: Runner | Background = Runner(app, options)
+        if options.interval:
+            self._runner = Background(self._runner, options.interval, options.total_timeout)
         self._has_started = False
         self.views: Mapping[str, Callable[[], Response]] = {
             "rf_health.live": self.live,

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from flask_rf.compression.codecs import Codec
 from flask_rf.compression.codecs import make_codec
-from flask_rf.compression.codecs import OFFLOAD_FROM
 from flask_rf.compression.codecs import run
 
 from .decoding import decode
@@ -19,6 +18,7 @@ from .decoding import Decoder
 from .decoding import zstd
 
 CODINGS = ("gzip", "deflate", "br", "zstd")
+LARGE = 128 * 1024  # bytes, by the rule
 thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 
@@ -86,11 +86,11 @@ def thread_of(size: int) -> int:
 
 
 def test_rule_41_a_large_body_is_encoded_off_the_loop() -> None:
-    assert gevent.spawn(thread_of, OFFLOAD_FROM).get() != thread_id()
+    assert gevent.spawn(thread_of, LARGE).get() != thread_id()
 
 
 def test_rule_41_a_small_body_is_encoded_where_it_is() -> None:
-    assert gevent.spawn(thread_of, OFFLOAD_FROM - 1).get() == thread_id()
+    assert gevent.spawn(thread_of, LARGE - 1).get() == thread_id()
 
 
 def test_rule_41_the_loop_turns_meanwhile() -> None:
@@ -102,20 +102,20 @@ def test_rule_41_the_loop_turns_meanwhile() -> None:
         waited.append(go.acquire(timeout=10))
         return data
 
-    encoding = gevent.spawn(run, encode, bytes(OFFLOAD_FROM))
+    encoding = gevent.spawn(run, encode, bytes(LARGE))
     gevent.spawn(go.release)
     encoding.get()
     assert waited == [True]
 
 
 def test_rule_41_without_a_loop_the_caller_encodes() -> None:
-    assert thread_of(OFFLOAD_FROM) == thread_id()
+    assert thread_of(LARGE) == thread_id()
 
 
 def test_rule_41_errors_come_back_from_the_thread() -> None:
     def encode(data: bytes) -> bytes:
         raise MemoryError(len(data))
 
-    greenlet = gevent.spawn(run, encode, bytes(OFFLOAD_FROM))
+    greenlet = gevent.spawn(run, encode, bytes(LARGE))
     with pytest.raises(MemoryError):
         greenlet.get()

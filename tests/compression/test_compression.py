@@ -243,7 +243,14 @@ def test_rule_21_no_transform_is_obeyed(app: Flask, value: str) -> None:
     assert_untouched(response)
 
 
-@pytest.mark.parametrize("status", [204, 205, 304])
+def test_rule_21_no_transform_may_stand_on_a_line_of_its_own(app: Flask) -> None:
+    lines = [("Cache-Control", "private"), ("Cache-Control", "no-transform")]
+    app.add_url_rule("/lines", view_func=lambda: Response(TEXT, headers=lines))
+    Compress(app)
+    assert_untouched(app.test_client().get("/lines", headers=BROWSER))
+
+
+@pytest.mark.parametrize("status", [101, 204, 205, 304])
 def test_rule_22_responses_without_body_are_not_worked_on(app: Flask, status: int) -> None:
     compressor = Compress(app).compiled
     response = serve(app, TEXT, status).get("/", headers=BROWSER)
@@ -264,9 +271,11 @@ def test_rule_22_head_costs_no_compression(app: Flask) -> None:
     assert compressor.cache.size == 0
 
 
-@pytest.mark.parametrize("body", [TEXT, "tiny"])
-def test_rule_23_head_has_the_headers_of_get_but_perhaps_the_length(app: Flask, body: str) -> None:
-    Compress(app)
+@pytest.mark.parametrize(("body", "least"), [(TEXT, 500), ("tiny", 500), ("", 0)])
+def test_rule_23_head_has_the_headers_of_get_but_perhaps_the_length(
+    app: Flask, body: str, least: int
+) -> None:
+    Compress(app, min_size=least)
     client = serve(app, body, ETag='"v1"', Accept_Ranges="bytes")
     head = dict(client.head("/", headers=BROWSER).headers)
     get = dict(client.get("/", headers=BROWSER).headers)

@@ -11,6 +11,7 @@ by_default = eligibility(None)
     "content_type",
     [
         "text/html; charset=utf-8",
+        "application/json ; charset=utf-8",
         "text/csv",
         "TEXT/Markdown",
         "application/json",

@@ -13,6 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_rf import Compress
+from flask_rf import compression
+from flask_rf.compression.codecs import Codec
+from flask_rf.compression.codecs import make_codec
 
 from .decoding import decode
 
@@ -69,6 +72,27 @@ def test_rule_38_head_has_the_same_headers(client: FlaskClient) -> None:
 def test_rule_38_a_file_without_sibling_is_sent_as_it_is(client: FlaskClient) -> None:
     with client.get("/static/alone.js", headers=BROWSER) as response:
         assert response.data == SCRIPT
+
+
+def test_rule_38_a_folder_is_no_sibling(client: FlaskClient, folder: Path) -> None:
+    (folder / "alone.js.br").mkdir()
+    with client.get("/static/alone.js", headers=BROWSER) as response:
+        assert response.data == SCRIPT
+
+
+def test_rule_38_a_sibling_is_served_though_nothing_here_could_make_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_gzip_only(coding: str, level: int) -> Codec:
+        if coding != "gzip":
+            raise ImportError
+        return make_codec(coding, level)
+
+    monkeypatch.setattr(compression, "make_codec", make_gzip_only)
+    app = Flask("shop", static_folder=str(folder), static_url_path="/static")
+    Compress(app)
+    with app.test_client().get("/static/app.js", headers=BROWSER) as response:
+        assert response.headers["Content-Encoding"] == "br"
 
 
 def test_rule_38_a_sibling_older_than_its_file_is_not_served(

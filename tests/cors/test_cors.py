@@ -56,6 +56,20 @@ def test_rule_02_a_denied_origin_gets_none_even_where_a_view_wrote_it(app: Flask
     assert "Access-Control-Allow-Origin" not in Page(app, EVIL).request(path="/own").headers
 
 
+@pytest.mark.parametrize(("origin", "lines"), [(SHOP, [SHOP]), (EVIL, [])])
+def test_rule_01_a_preflight_keeps_nothing_that_the_app_wrote(
+    app: Flask, origin: str, lines: list[str]
+) -> None:
+    @app.after_request
+    def write(response: Response) -> Response:
+        response.headers.add("Access-Control-Allow-Origin", "*")
+        return response
+
+    shop(app)
+    response = Page(app, origin).preflight("GET")
+    assert response.headers.getlist("Access-Control-Allow-Origin") == lines
+
+
 @pytest.mark.parametrize("origin", [SHOP, EVIL, None])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 def test_rule_03_every_response_varies_by_origin(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask import Flask
 
 from flask_rf import Health
 from flask_rf.health.background import Background
+from flask_rf.signals import health_checked
 
 from ..parts.processes import wait_until
 
@@ -44,7 +46,7 @@ def beat() -> Iterator[Beat]:
 
 def watch(app: Flask, beat: Beat, **options: Any) -> None:
     options = {"interval": 0.02, "cache": 0, "details": "always", "timeout": 60, **options}
-    health = Health(app, total_timeout=60, disk_paths=(), **options)
+    health = Health(app, **{"total_timeout": 60, "disk_paths": (), **options})
     health.add("beat", beat, critical=True)
     health.add("echo", lambda: None, critical=False)
 
@@ -84,8 +86,12 @@ def test_rule_09_probes_are_answered_from_the_last_run(app: Flask, beat: Beat) -
 
 
 def test_rule_09_a_result_older_than_three_intervals_is_a_failure(app: Flask, beat: Beat) -> None:
-    watch(app, beat)
-    assert probe(app)[0] == 200
+    def hang(app: Flask, **_: Any) -> None:
+        beat()
+
+    watch(app, beat, total_timeout=0.02)
+    health_checked.connect(hang, app)
+    wait_until(lambda: probe(app)[0] == 200)
     wait_until(lambda: beat.runs > 2)
     beat.hold()
     wait_until(lambda: probe(app)[0] == 503)
@@ -94,6 +100,27 @@ def test_rule_09_a_result_older_than_three_intervals_is_a_failure(app: Flask, be
     assert checks["beat"]["output"].startswith("no result for ")
     beat.release()
     wait_until(lambda: probe(app)[0] == 200)
+
+
+def test_rule_09_a_check_that_hangs_for_several_intervals_makes_no_other_old(
+    app: Flask, beat: Beat
+) -> None:
+    watch(app, beat, total_timeout=0.2)
+    wait_until(lambda: probe(app)[0] == 200)
+    beat.hold()
+    wait_until(lambda: probe(app)[0] == 503)
+    for _ in range(50):
+        assert "no result" not in str(probe(app)[1])
+        time.sleep(0.01)
+
+
+def test_rule_09_a_thread_that_a_fork_left_dead_is_started_anew(app: Flask, beat: Beat) -> None:
+    watch(app, beat)
+    dead = background_of(app)._thread = threading.Thread(target=lambda: None)
+    dead.start()
+    dead.join()
+    probe(app)
+    wait_until(lambda: beat.runs > 2)
 
 
 def test_rule_09_the_thread_ends_with_its_app(beat: Beat) -> None:

@@ -117,6 +117,13 @@ def test_rule_03_startup_latches_at_the_first_success(
     assert client.get("/health/ready").status_code == 503
 
 
+def test_rule_03_a_warning_is_a_success(app: Flask, client: FlaskClient, database: Switch) -> None:
+    add_check(app, Check("mail", lambda: False, critical=False))
+    assert client.get("/health/startup").status_code == 200
+    database.on = False
+    assert client.get("/health/startup").status_code == 200
+
+
 def test_rule_04_health_is_everything(client: FlaskClient) -> None:
     checks = body_of(client.get("/health"))["checks"]
     assert {"database", "memory"} <= set(checks)
@@ -276,6 +283,7 @@ def test_rule_13_functions_of_flask_rf_still_see_probes(app: Flask, client: Flas
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_login_wall_lets_probes_through(app: Flask, client: FlaskClient, path: str) -> None:
     app.before_request(lambda: redirect("/login"))
+    assert client.head(path).status_code == 200
     assert client.get(path).status_code == 200
     assert client.get("/elsewhere").status_code == 302
 

@@ -245,6 +245,23 @@ def test_a_port_that_is_none_stops_the_boot(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_a_folder_that_cannot_be_used_stops_the_boot(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    said = boot(tmp_path, PROMETHEUS_MULTIPROC_DIR=str(taken))
+    assert f"PROMETHEUS_MULTIPROC_DIR='{taken}' (from the environment): it cannot be used" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)])
+def test_the_users_folder_is_made(
+    start: Callable[..., Gunicorn], tmp_path: Path, preload: tuple[str, ...]
+) -> None:
+    server = start(*preload, PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "new" / "folder"))
+    post(server, "/orders/it/5")
+    assert orders(server) == 1
+
+
 def own_folders() -> set[Path]:
     return set(Path("/dev/shm").glob("flask-rf-metrics-*"))
 

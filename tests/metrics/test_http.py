@@ -116,3 +116,21 @@ def test_requests_under_way_are_told_and_counted_down_once(counted: Flask, sampl
     two.close()
     http.tell_active(), http.tell_active()
     assert sample("http_server_active_requests") == 0
+
+
+def test_a_scrape_tells_of_requests_under_way_at_that_moment(
+    counted: Flask, sample: Sample
+) -> None:
+    counted.add_url_rule("/stream", view_func=lambda: iter("abc"))
+    stream = counted.test_client().get("/stream")
+    counted.test_client().get("/metrics")
+    assert sample("http_server_active_requests") == 1
+    stream.close()
+    counted.test_client().get("/metrics")
+    assert sample("http_server_active_requests") == 0
+
+
+def test_of_too_many_routes_the_method_and_status_are_told(counted: Flask, sample: Sample) -> None:
+    counted.extensions["rf_metrics"]._http._children._most = 0
+    counted.test_client().get("/orders/1")
+    assert sample(f"{DURATION}_count", **labels("GET", "__other__", "200")) == 1
