@@ -30,6 +30,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or ((os.cpu_count() or 1) if _sh
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
+limit_request_line = 8190  # the most there is: event streams name their channels in the URL
 control_socket_disable = True
 if os.path.isdir("/dev/shm"):
     worker_tmp_dir = "/dev/shm"  # a heartbeat file on a slow disk gets workers killed

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 #: Told a request's method, its URL rule (None where none matched), the status of its response
 #: (500 where an error left the app instead of one), and how many seconds it took, a streamed
-#: response with its last byte. A request that becomes a WebSocket is none.
+#: response with its last byte, server-sent events until they begin. A request that becomes a
+#: WebSocket is none.
 Ended = Callable[[str, "str | None", int, float], None]
 
 _PASSAGE = "flask_rf.passage"
@@ -102,8 +103,7 @@ class Timing:
             # Its functions after the request failed for the error's page as well; or there was
             # no request of this app: a middleware inside, or an app mounted there, has answered.
             self._end(passage, passage.request, 500)
-        # Of a file that the server sends by itself nobody tells when it is through.
-        elif response.is_streamed and not response.direct_passthrough:
+        elif _is_timed_to_its_end(response):
             status = response.status_code
             return _Stream(body, lambda: self._end(passage, passage.request, status))
         else:
@@ -150,6 +150,13 @@ class Timing:
             route = rule.rule
         for tell in self.listeners:
             tell(request.method, route, status, seconds)
+
+
+def _is_timed_to_its_end(response: Response) -> bool:
+    # Of a file that the server sends by itself nobody tells when it is through. An event stream
+    # lasts as long as its page is open, which says nothing of the app.
+    own = response.is_streamed and not response.direct_passthrough
+    return own and response.mimetype != "text/event-stream"
 
 
 def timing(app: Flask) -> Timing:

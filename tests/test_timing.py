@@ -86,6 +86,19 @@ def test_a_stream_lasts_until_its_last_byte(app: Flask, timed: Timing, told: lis
     assert not timed.active
 
 
+def test_server_sent_events_are_told_as_they_begin(
+    app: Flask, timed: Timing, told: list[Told]
+) -> None:
+    @app.get("/events")
+    def events() -> Response:
+        return Response(iter(["data: 1\n\n"]), mimetype="text/event-stream")
+
+    with app.test_client().get("/events", buffered=False):
+        assert told == [("GET", "/events", 200)]
+        assert not timed.active
+    assert len(told) == 1
+
+
 def test_a_stream_that_is_given_up_has_ended(app: Flask, timed: Timing, told: list[Told]) -> None:
     app.add_url_rule("/", view_func=lambda: (str(n) for n in range(1000)))
     app.test_client().get("/").close()

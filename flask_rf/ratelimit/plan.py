@@ -258,12 +258,10 @@ def scope_of(limit: Limit, endpoint: str, method: str) -> str:
 def bounded(key: str) -> str:
     """``key`` itself, or its digest where it is long: anyone may send 60 kB in a header.
 
-    Or where it begins with a brace: the hash tag would be none, and a Cluster would refuse to
-    decide limits of one client together.
+    Or where it begins with a brace: there would be no hash tag to keep a client's counts together.
     """
-    if len(key) <= LONGEST_KEY // 4:
-        if key.isascii() and key[:1] != "}":
-            return key
+    if len(key) <= LONGEST_KEY // 4 and key.isascii() and key[:1] != "}":
+        return key
     raw = key.encode("utf-8", "backslashreplace")
     kept = len(raw) <= LONGEST_KEY and _encodes(key) and key[:1] != "}"
     return key if kept else "#" + _digest(raw, 16)

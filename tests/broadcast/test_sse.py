@@ -139,6 +139,12 @@ def test_channels_may_be_named_in_one_parameter(server: Server) -> None:
 
 
 @servers
+def test_a_url_may_name_more_channels_than_gunicorn_takes_by_default(server: Server) -> None:
+    names = [f"orders.{number:060}" for number in range(100)]
+    listening(server.port, *names)
+
+
+@servers
 def test_a_stream_of_no_channels_is_a_mistake_unless_it_is_meant(server: Server) -> None:
     status, body = get(server.port, "/broadcasting/sse")
     assert status == 400 and b"?channels=orders,news" in body
