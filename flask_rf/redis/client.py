@@ -251,8 +251,9 @@ def _sentinel_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
     from redis.sentinel import Sentinel
 
     service, _, database = parts.path.strip("/").partition("/")
-    timeouts = {k: v for k, v in arguments.items() if k.startswith("socket_")}
-    sentinel: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+    # Not tried again either: three dead Sentinels would hold a request for ten seconds.
+    own = {k: v for k, v in arguments.items() if k.startswith("socket_") or k == "retry"}
+    sentinel: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=own)  # type: ignore[no-untyped-call]
     arguments.update(_said_by(parts), db=int(database or 0))
     return cast("Redis", sentinel.master_for(service, **arguments))
 

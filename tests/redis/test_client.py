@@ -286,6 +286,22 @@ def test_a_connection_that_fails_is_not_tried_again() -> None:
         listener.shutdown(socket.SHUT_RDWR)
 
 
+def test_a_lost_sentinel_is_not_tried_again_either() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        port = listener.getsockname()[1]
+        attempts: list[object] = []
+        asking = Thread(target=lambda: attempts.append(knows_its_master(server)))
+        with connected(f"redis+sentinel://127.0.0.1:{port}/shop") as server:
+            asking.start()
+            listener.accept()[0].close()
+            asking.join(20)
+            listener.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+        assert attempts == [False]
+
+
 def test_our_error_says_the_first_line_of_redis_pys() -> None:
     error = unavailable("rate limit check", ConnectionError("refused\nmore"))
     assert str(error) == "rate limit check: Redis is unavailable (refused)"
