@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import ExitStack
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from .client import failures
+from .client import pooled_connection
 from .client import raise_first
 from .client import RedisOptions
 from .client import RedisServer
@@ -32,6 +34,7 @@ class ClusterSender:
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
         times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         self._server = RedisServer(url, options, protocol=2, **times)
+        self._timeout = timeout
 
     @property
     def address(self) -> str:
@@ -58,8 +61,9 @@ class ClusterSender:
         :return: replies, and an exception in the place of one that failed.
         """
         # redis-py's own pipelines of a Cluster refuse scripts by their digest.
-        client = self._client()
-        return [_outcome(reply) for reply in [_ask(client, command) for command in commands]]
+        with ExitStack() as taken:
+            replies = [self._ask(command, taken) for command in commands]
+            return [_outcome(reply) for reply in replies]
 
     def scan(self, pattern: str) -> list[bytes]:
         """The keys that match, of every node."""
@@ -68,6 +72,36 @@ class ClusterSender:
     def close(self) -> None:
         """Close this process's connections."""
         self._server.close()
+
+    def _ask(self, command: Command, taken: ExitStack) -> Callable[[], Any]:
+        """Send ``command`` now; the function returned waits for its reply.
+
+        :param taken: gives the connection back.
+        """
+        from redis.exceptions import AskError  # MOVED is one, too
+        from redis.exceptions import ClusterDownError
+        from redis.exceptions import TryAgainError
+
+        client = self._client()
+        plain = command(UNKNOWN) if callable(command) else command
+        by_client = partial(client.execute_command, *plain)
+        try:
+            node = client.get_redis_connection(client.get_node_from_key(_first_key(plain)))
+            connection = pooled_connection(node, self._timeout)
+        except failures():
+            # No server has seen it, and the client looks where its slot is now.
+            return partial(self._server.in_turn, by_client)
+        _keep(connection, node.connection_pool, taken)
+        with suppress(*failures()):  # a connection that broke says so when it is read
+            connection.send_command(*made_for(connection, command))
+
+        def reply() -> Any:
+            try:
+                return connection.read_response()
+            except (AskError, ClusterDownError, TryAgainError):
+                return by_client()  # declined, so not executed
+
+        return reply
 
     def _client(self) -> Any:
         from redis.backoff import NoBackoff
@@ -79,32 +113,15 @@ class ClusterSender:
         return client
 
 
-def _ask(client: Any, command: Command) -> Callable[[], Any]:
-    """Send ``command`` now; the function returned waits for its reply."""
-    from redis.exceptions import AskError  # MOVED is one, too
-    from redis.exceptions import ClusterDownError
-    from redis.exceptions import TryAgainError
+def _keep(connection: Any, pool: Any, taken: ExitStack) -> None:
+    """Have a connection given back at the end, whatever happens until then."""
 
-    plain = command(UNKNOWN) if callable(command) else command
-    by_client = partial(client.execute_command, *plain)
-    try:
-        node = client.get_node_from_key(_first_key(plain))
-        pool = client.get_redis_connection(node).connection_pool
-        connection = pool.get_connection()
-    except failures():
-        return by_client  # no server has seen it, and the client looks where its slot is now
-    with suppress(*failures()):  # a connection that broke says so when it is read
-        connection.send_command(*made_for(connection, command))
+    def give_back(interrupted: type[BaseException] | None, *_: object) -> None:
+        if interrupted is not None:
+            connection.disconnect()  # its reply may still come
+        pool.release(connection)
 
-    def reply() -> Any:
-        try:
-            return connection.read_response()
-        except (AskError, ClusterDownError, TryAgainError):
-            return by_client()  # declined, so not executed
-        finally:
-            pool.release(connection)
-
-    return reply
+    taken.push(give_back)
 
 
 def _first_key(command: tuple[Any, ...]) -> Any:

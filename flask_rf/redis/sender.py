@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..eventloop import in_greenlet
 from .client import failures
+from .client import pooled_connection
 from .client import RedisOptions
 from .client import RedisServer
 from .cluster import ClusterSender
@@ -87,27 +88,27 @@ class Sender:
         if lane is not None:
             return lane.execute(command)
         # The client's own method records metrics and retries: half as much again, for nothing.
-        pool: Any = self._pooled.client.connection_pool
-        connection = pool.get_connection()
+        client = self._pooled.client
+        connection = pooled_connection(client, self._timeout)
         try:
             connection.send_command(*command)
             return connection.read_response()
         finally:
-            pool.release(connection)
+            client.connection_pool.release(connection)
 
     def execute_each(self, commands: Sequence[Command]) -> list[Any]:
         lane = self._lane()
         if lane is not None:
             return lane.execute_each(commands)
-        pool: Any = self._pooled.client.connection_pool
+        client = self._pooled.client
         try:
-            connection = pool.get_connection()
+            connection = pooled_connection(client, self._timeout)
         except failures() as error:
             return [error] * len(commands)
         try:
             return _over(connection, commands)
         finally:
-            pool.release(connection)
+            client.connection_pool.release(connection)
 
     def scan(self, pattern: str) -> list[bytes]:
         return list(self._pooled.client.scan_iter(match=pattern, count=1000))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from redis.exceptions import RedisError
 from redis.exceptions import ResponseError
 
+from flask_rf.redis import failures
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.cluster import ClusterSender
 from tests.parts.cluster import RedisClusterProcesses
@@ -91,6 +94,71 @@ def test_an_error_stands_in_its_place(
 
     assert first == 1
     assert isinstance(second, ResponseError)
+
+
+def test_more_callers_than_connections_wait_for_one(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    few = ClusterSender(cluster.url, RedisOptions(max_connections=2), 20.0)
+    replies: list[Any] = []
+    threads = [
+        Thread(target=lambda: replies.extend(few.execute_each(counts("a")))) for _ in range(40)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(replies, key=str) == sorted(range(1, 41), key=str)
+
+
+def test_a_caller_that_is_interrupted_keeps_no_connection(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    only = ClusterSender(cluster.url, RedisOptions(max_connections=1), 2.0)
+    one, other, *_ = keys_on_each(cluster).values()
+    only.execute_each([("SET", one, "of one"), ("SET", other, "of the other")])
+    made = iter([("GET", one)])
+
+    def interrupted(_: object) -> tuple[Any, ...]:
+        for command in made:
+            return command
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        only.execute_each([("GET", other), interrupted])
+
+    assert only.execute_each([("GET", one), ("GET", other)]) == [b"of one", b"of the other"]
+
+
+def test_those_who_wait_for_a_silent_cluster_wait_together() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        url = f"redis+cluster://127.0.0.1:{silent.getsockname()[1]}"
+        sender = ClusterSender(url, RedisOptions(), 0.3)
+        threads = [Thread(target=lambda: outcome(sender)) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert dials(silent) < 20  # each by itself would dial
+
+
+def outcome(sender: ClusterSender) -> Any:
+    try:
+        return sender.execute("GET", "a")
+    except failures() as error:
+        return error
+
+
+def dials(listener: socket.socket) -> int:
+    listener.settimeout(0)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            count += 1
+    return count
 
 
 def test_a_silent_server_holds_up_only_its_own(tmp_path: Path) -> None:
