@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -424,3 +425,88 @@ def published(ear: Ear, text: str) -> bool:
     except RedisUnavailable:
         return False
     return True
+
+
+class SlowEar(Ear):
+    """Takes in nothing further until told to."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.ready = threading.Event()
+        super().__init__(broker)
+
+    def deliver(self, burst: Sequence[tuple[str, Envelope]]) -> None:
+        super().deliver(burst)
+        self.ready.wait(20)
+
+
+def test_what_arrived_before_the_connection_ended_is_delivered(own_redis: RedisProcess) -> None:
+    broker = over(own_redis.url)
+    ear = SlowEar(broker)
+    broker.subscribe("news")
+    broker.publish([("news", event("one"))])
+    ear.wait_for(1)
+    broker.publish([("news", event("two"))])
+    own_redis.client.client_kill_filter(_type="pubsub")
+    ear.ready.set()
+
+    ear.wait_for(2)
+    broker.stop()
+
+
+def test_a_long_outage_piles_up_no_subscriptions(
+    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._LINGER", 0.0)
+    broker = over(own_redis.url)
+    ear = Ear(broker)
+    own_redis.kill()
+    wait_until(lambda: ear.links[-1:] == [False])
+    for n in range(100):
+        broker.subscribe(f"news-{n}")
+        broker.unsubscribe(f"news-{n}")
+    listener: Any = broker._listener
+
+    wait_until(lambda: len(listener._confirmed) == 1, what="only the probe's topic to be left")
+    broker.stop()
+
+
+class Faulty(Ear):
+    """Fails in ways that nobody foresaw."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.failures = 0
+        super().__init__(broker)
+
+    def catch_up(self, concerns: Callable[[str], bool]) -> None:
+        self._fail_at_first()
+
+    def state_anew(self) -> None:
+        self._fail_at_first()
+
+    def _fail_at_first(self) -> None:
+        self.failures += 1
+        if self.failures == 1:
+            raise ValueError("something unreadable")
+
+
+def test_a_listener_outlives_what_nobody_foresaw(redis_server: RedisProcess) -> None:
+    broker = over(redis_server.url)
+    ear = Faulty(broker)
+
+    wait_until(lambda: ear.links[-1:] == [True], what="another attempt")
+    assert ear.failures == 2
+    broker.stop()
+
+
+def test_a_server_goes_on_giving_signs_of_life_after_what_nobody_foresaw(
+    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "HEARTBEAT", 0.2)
+    broker = over(own_redis.url)
+    ear = Faulty(broker)
+    wait_until(lambda: ear.links[-1:] == [True])
+    ear.failures = 0
+    for times in (1, 2):
+        own_redis.client.flushall()
+        wait_until(lambda times=times: ear.failures == times, what="a sign of life")  # type: ignore[misc]
+    broker.stop()

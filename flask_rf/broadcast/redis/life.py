@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ...redis import failures
 from ...redis.script import Script
 from ...redis.sender import Commands
 from .keys import Keyspace
@@ -59,8 +58,8 @@ class Life:
             try:
                 self._show_life()
                 self._probe()
-            except failures() as error:
-                logger.debug("no heartbeat: %s", error)
+            except Exception as error:  # whatever it is: who gives no sign is taken for dead
+                logger.debug("no heartbeat: %s", error, exc_info=True)
             self._stopped.wait(HEARTBEAT)
 
     def _show_life(self) -> None:

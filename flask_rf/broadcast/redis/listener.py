@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError
 
-from ...errors import RedisUnavailable
 from ...redis import own_connection
 from ...redis import RedisServer
 from ..broker import Ear
@@ -154,7 +154,7 @@ class Listener:
             try:
                 self._connect()
                 self._listen()
-            except (RedisError, RedisUnavailable, OSError) as error:
+            except Exception as error:  # whatever it is: without this thread nothing is heard
                 self._lost(error)
             self._first_attempt.set()
             pause = 0.05 if time.monotonic() - began > _DEAD_AFTER else min(pause * 2, _BACKOFF_CAP)
@@ -239,16 +239,20 @@ class Listener:
     def _lost(self, error: Exception) -> None:
         with self._writing:
             connection, self._connection = self._connection, None
+            self._drop_unused()  # however long it is away, what is left unsaid must not pile up
         if connection is not None:
             connection.disconnect()
         first = not self._first_attempt.is_set()
         if (self.up or first) and not self._stopped.is_set():
             self.up = False
-            reason = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0] or type(error).__name__
             logger.warning(
                 "lost Redis at %s (%s); trying again until it is back", self._source.address, reason
             )
-            self._ear.link_changed(False)
+            try:
+                self._ear.link_changed(False)
+            except Exception:  # of those who listen to the signal, too
+                logger.exception("not everybody could be told; listening goes on")
 
     def _drop_unused(self, everything: bool = False) -> None:
         now = time.monotonic()
@@ -273,8 +277,11 @@ def _read_burst(connection: Any) -> list[list[Any]]:
         replies = [connection.read_response(timeout=_TICK, disconnect_on_error=False)]
     except TimeoutError:
         return []
-    while len(replies) < _BURST and connection.can_read(timeout=0):
-        replies.append(connection.read_response(timeout=_TICK, disconnect_on_error=False))
+    with suppress(
+        ConnectionLost, TimeoutError
+    ):  # the next read meets it again; what has arrived, has arrived
+        while len(replies) < _BURST and connection.can_read(timeout=0):
+            replies.append(connection.read_response(timeout=_TICK, disconnect_on_error=False))
     return [reply if isinstance(reply, list) else [reply] for reply in replies]
 
 
