@@ -26,6 +26,8 @@ from .wire import text_frame
 logger = logging.getLogger("flask_rf.broadcast")
 
 _NO_LIMIT = 2**31
+#: Changes remembered for a back end that takes none; after more, all is stated anew instead.
+_MAX_UNTOLD = 10_000
 
 
 class Resident(Protocol):
@@ -128,6 +130,8 @@ class Residence:
 
     def leave(self, connection: Resident, channel: str) -> None:
         member = connection.session.subscriptions.pop(channel, None)
+        self._deferred.pop((connection.socket_id, channel), None)
+        self._placement.forget(connection.socket_id, channel)
         self._leave_hub(channel, connection.socket_id)
         self._count(channel)
         if member is not None:
@@ -258,6 +262,8 @@ class Residence:
         logger.debug("presence waits for the next chance: %s", error)
         for what, user_id in untold.items():
             self._untold.setdefault(what, user_id)
+        if len(self._untold) > _MAX_UNTOLD:
+            self._untold, self._unstated = {}, True
 
     def _count(self, channel: str) -> None:
         self._broker.count(channel, self._hub.size(channel))
