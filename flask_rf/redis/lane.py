@@ -32,6 +32,11 @@ _TICKS = 5
 _BATCH = 16
 
 
+#: Seconds after which dialling begins anew, whatever it waits for: a name, one Sentinel after the
+#: other, a server that answers byte by byte and so is never silent.
+_DIAL = 10.0
+
+
 class _Waiter:
     """A greenlet waiting for a reply; ``greenlet`` is None once it waits no more.
 
@@ -235,11 +240,17 @@ class Lane:
             spawn(self._connect)
 
     def _connect(self) -> None:
+        from gevent import Timeout
+
+        connection: Any = None
         try:
             connection = own_connection(self._server.client)
-            connection.connect()
-            primary = ask(connection)
-        except Exception as error:  # whatever it is, those who wait must hear of it
+            with Timeout(_DIAL):
+                connection.connect()
+                primary = ask(connection)
+        except BaseException as error:  # whatever it is, those who wait must hear of it
+            if connection is not None:
+                connection.disconnect()
             self._hub.loop.run_callback(self._not_connected, error)
         else:
             self._hub.loop.run_callback(self._connected, connection, primary)
@@ -250,14 +261,14 @@ class Lane:
         self._link = Link(connection, self._hub, self._receive, self._lose)
         self._flush()
 
-    def _not_connected(self, error: Exception) -> None:
+    def _not_connected(self, error: BaseException) -> None:
         self._dialling = False
         unsent, self._unsent = self._unsent, deque()
         for waiter in unsent:
             self._deliver(waiter, _error(error))
 
 
-def _error(reason: Exception) -> Exception:
+def _error(reason: BaseException) -> Exception:
     """A new exception for each greenlet: a traceback belongs to one."""
     from redis.exceptions import ConnectionError
 

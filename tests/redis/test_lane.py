@@ -13,6 +13,8 @@ from redis.exceptions import ConnectionError
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import ResponseError
 
+import flask_rf.redis.lane as lane
+import flask_rf.redis.primary as primary
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.link import Link
 from flask_rf.redis.sender import Sender
@@ -181,6 +183,32 @@ def test_a_silent_server_cannot_be_dialled_for_longer_than_the_timeout(
     own_redis.resume()
 
     assert isinstance(outcome, ConnectionError)
+
+
+@pytest.mark.parametrize("end", ["timeout", "kill"])
+def test_a_dial_that_comes_to_no_end_is_begun_anew(
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """As where a server answers byte by byte, for minutes."""
+    dials: list[Any] = []
+
+    def endless(connection: Any) -> Any:
+        dials.append(gevent.getcurrent())
+        return gevent.sleep(60) if len(dials) == 1 else primary.ask(connection)
+
+    monkeypatch.setattr(lane, "_DIAL", 0.1 if end == "timeout" else 60.0)
+    monkeypatch.setattr(lane, "ask", endless)
+    one = sender(redis_server, timeout=0.5)
+
+    def stubborn() -> Any:
+        for _ in range(40):
+            try:
+                return one.execute("PING")
+            except ConnectionError:
+                if end == "kill":
+                    dials[0].kill()
+
+    assert together(stubborn) == [b"PONG"]
 
 
 def test_a_busy_loop_is_not_taken_for_a_silent_server(redis_server: RedisProcess) -> None:
