@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 from typing import cast
 from typing import ClassVar
@@ -23,13 +21,12 @@ from ..errors import RedisUnavailable
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
+from .waiting import Turns
 
 if TYPE_CHECKING:
     from redis import Redis
 
 T = TypeVar("T")
-
-_PAUSE = 0.002  # seconds between two looks whether a connection has come free
 
 #: Begins every key after the app's prefix; raised when a key's layout changes.
 SCHEMA = 1
@@ -171,7 +168,7 @@ class RedisServer:
         }
         self._client: Redis | None = None
         self._pid = os.getpid()
-        self._turns: dict[int, _Turns] = {}  # by process: in a fork, a thread may hold the parent's
+        self._turns: dict[int, Turns] = {}  # by process: in a fork, a thread may hold the parent's
 
     def __repr__(self) -> str:
         return f"<RedisServer {self.address}>"
@@ -196,7 +193,7 @@ class RedisServer:
         For what asks several servers, each of which may be silent. Those who waited for one that
         failed share its failure: one after the other, each would wait longer than the one before.
         """
-        return self._turns.setdefault(os.getpid(), _Turns()).take(attempt)
+        return self._turns.setdefault(os.getpid(), Turns()).take(attempt)
 
     def _the_client(self) -> Redis:
         # One only: a client that is dropped closes the connections that others use of it.
@@ -210,46 +207,6 @@ class RedisServer:
         if self._client is not None and self._pid == os.getpid():
             self._client.close()
         self._client = None
-
-
-class _Turns:
-    """See :meth:`RedisServer.in_turn`."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._failed: Exception | None = None
-
-    def take(self, attempt: Callable[[], T]) -> T:
-        from redis.exceptions import ConnectionError
-
-        known = self._failed
-        with self._lock:
-            if self._failed is not known:
-                raise ConnectionError(str(self._failed))
-            try:
-                return attempt()
-            except failures() as error:
-                self._failed = ConnectionError(str(error))  # without the traceback
-                raise
-
-
-def pooled_connection(client: Redis, patience: float) -> Any:
-    """A connection of a client's pool, to be released.
-
-    :param patience: seconds to wait for one if all are in use. To have none left at once would
-        be taken for a lost server.
-    :raises redis.exceptions.ConnectionError: there is none, or it cannot connect.
-    """
-    from redis.exceptions import MaxConnectionsError
-
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return client.connection_pool.get_connection()
-        except MaxConnectionsError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE)
 
 
 def own_connection(client: Redis) -> Any:

@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 from .client import failures
-from .client import pooled_connection
 from .client import raise_first
 from .client import RedisOptions
 from .client import RedisServer
 from .primary import Command
 from .primary import made_for
 from .primary import UNKNOWN
+from .waiting import pooled_connection
 
 
 def is_cluster(url: str) -> bool:

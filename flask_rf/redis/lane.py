@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from .client import own_connection
@@ -138,8 +139,10 @@ class Lane:
         self._hub.loop.run_callback_threadsafe(self._lose, LinkLost("closed"))
 
     def abandon(self) -> None:
-        """Let go of a connection that the process this one was forked from goes on using."""
-        self._timer.stop()
+        """Let go of the connection of a hub that has ended, or that the process this one was
+        forked from goes on using."""
+        with suppress(ValueError):  # a loop that is destroyed takes nothing
+            self._timer.stop()
         if self._link is not None:
             self._link.close()
 

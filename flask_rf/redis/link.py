@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 _READABLE, _WRITABLE = 1, 2
@@ -76,8 +77,9 @@ class Link:
         if not self._closed:
             self._closed = True
             for watcher in (self._readable, self._writable):
-                watcher.stop()
-                watcher.close()
+                with suppress(ValueError):  # its loop is destroyed
+                    watcher.stop()
+                    watcher.close()
             self._connection.disconnect()
 
     def _parse(self, data: bytes) -> None:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from ..eventloop import in_greenlet
 from .client import failures
-from .client import pooled_connection
 from .client import RedisOptions
 from .client import RedisServer
 from .cluster import ClusterSender
@@ -19,6 +18,7 @@ from .cluster import is_cluster
 from .lane import Lane
 from .primary import Command
 from .primary import made_for
+from .waiting import pooled_connection
 
 
 class Commands(Protocol):
@@ -114,7 +114,8 @@ class Sender:
         return list(self._pooled.client.scan_iter(match=pattern, count=1000))
 
     def close(self) -> None:
-        for lane in self._lanes.values():
+        self._forget_ended()
+        for lane in list(self._lanes.values()):
             lane.close()
         self._lanes.clear()
         self._pooled.close()
@@ -132,8 +133,19 @@ class Sender:
             return None
         if lane is not None:
             lane.abandon()
+        self._forget_ended(hub)
         lane = self._lanes[hub] = Lane(self._dialled, self._timeout, hub)
         return lane
+
+    def _forget_ended(self, running: Any = None) -> None:
+        """Close the connections of threads that have ended, and their hubs with them.
+
+        :param running: the hub of this thread, whose number may have been another's.
+        """
+        threads = sys._current_frames().keys() - {getattr(running, "thread_ident", None)}
+        for hub in list(self._lanes):
+            if hub.loop is None or (hub is not running and hub.thread_ident not in threads):
+                self._lanes.pop(hub).abandon()
 
 
 def _over(connection: Any, commands: Sequence[Command]) -> list[Any]:

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import gevent
@@ -18,6 +19,7 @@ import flask_rf.redis.primary as primary
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.link import Link
 from flask_rf.redis.sender import Sender
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
@@ -294,6 +296,29 @@ def test_a_server_that_is_no_primary_any_more_is_left(own_redis: RedisProcess) -
 
 
 @pytest.mark.unpatched
+@pytest.mark.unpatched
+@pytest.mark.parametrize("destroyed", [False, True])
+def test_the_connection_of_a_thread_that_has_ended_is_closed(
+    redis_server: RedisProcess, destroyed: bool
+) -> None:
+    one = sender(redis_server)
+
+    def ask() -> None:
+        replies.append(together(lambda: one.execute("PING")))
+        if destroyed:
+            gevent.get_hub().destroy(destroy_loop=True)
+
+    before, replies = len(clients(redis_server)), list[Any]()
+    for _ in range(10):
+        thread = Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert replies == [[b"PONG"]] * 10
+    # Of threads that follow one another, one may look like the other.
+    wait_until(lambda: len(clients(redis_server)) <= before + 2)
+    one.close()
+
+
 def test_a_forked_process_dials_for_itself(redis_server: RedisProcess) -> None:
     lane = sender(redis_server)
     (mine,) = together(lambda: lane.execute("CLIENT", "ID"))
