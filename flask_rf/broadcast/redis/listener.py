@@ -277,9 +277,8 @@ def _read_burst(connection: Any) -> list[list[Any]]:
         replies = [connection.read_response(timeout=_TICK, disconnect_on_error=False)]
     except TimeoutError:
         return []
-    with suppress(
-        ConnectionLost, TimeoutError
-    ):  # the next read meets it again; what has arrived, has arrived
+    # What has arrived, has arrived; the next read meets the end again.
+    with suppress(ConnectionLost, TimeoutError):
         while len(replies) < _BURST and connection.can_read(timeout=0):
             replies.append(connection.read_response(timeout=_TICK, disconnect_on_error=False))
     return [reply if isinstance(reply, list) else [reply] for reply in replies]
