@@ -27,14 +27,6 @@ def url(raw: Any) -> str:
     raise ValueError("write a URL like https://files.example.com")
 
 
-def path_prefix(raw: Any) -> str:
-    """The kind of setting that holds the path of a URL."""
-    written = kinds.text(raw).rstrip("/")
-    if re.fullmatch(r"(/[\w.~-]+)+", written):
-        return written
-    raise ValueError("write a path like /storage")
-
-
 def disk_name(raw: Any) -> str:
     """The kind of setting that names a disk."""
     if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", raw.strip()):
@@ -72,7 +64,7 @@ class StorageOptions(Options):
         kinds.optional(disk_name), doc="The disk that is meant where none is named; the first."
     )
     url_prefix: str = setting(
-        path_prefix, "/storage", doc="Path under which the app serves files itself."
+        kinds.url_path("/storage"), "/storage", doc="Path under which the app serves files itself."
     )
     base_url: str = setting(
         url, "", doc="What begins the URLs of files that the app serves itself; else mere paths."
