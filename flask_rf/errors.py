@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 from typing import ClassVar
 
+#: Characters of a refused value that are shown: enough to know it by.
+_SHOWN = 200
+
 
 class RFError(Exception):
     """Base of every error flask_rf raises by itself."""
@@ -18,7 +21,7 @@ class ConfigurationError(RFError, ValueError):
     """A setting or argument has a value that cannot be meant.
 
     :param setting: its name as the user wrote it (``"CORS_ORIGINS"``).
-    :param value: the value refused; shown escaped.
+    :param value: the value refused; shown escaped, and only how it begins if it is long.
     :param remedy: what to write instead, as the end of a sentence.
     :param source: where the value came from (``"environment"``).
     """
@@ -30,7 +33,12 @@ class ConfigurationError(RFError, ValueError):
         self.source = source
         article = "" if source == "app.config" else "the "
         origin = f" (from {article}{source})" if source else ""
-        super().__init__(f"{setting}={value!r}{origin}: {remedy}")
+        super().__init__(f"{setting}={_shown(value)}{origin}: {remedy}")
+
+
+def _shown(value: Any) -> str:
+    written = repr(value)
+    return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"
 
 
 class RedisUnavailable(RFError, ConnectionError):
@@ -146,6 +154,12 @@ class Denied(StorageError):
     """The disk does not allow it: permissions, credentials, a symbolic link, a read-only disk."""
 
     outcome = "denied"
+
+
+class Linked(Denied):
+    """A symbolic link is on the path, which no disk follows: as if nothing were there."""
+
+    status = 404
 
 
 class NoSpace(StorageError):
