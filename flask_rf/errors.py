@@ -1,4 +1,7 @@
-"""What can go wrong, as a small tree whose leaves carry their evidence."""
+"""What can go wrong, as a small tree whose leaves carry their evidence.
+
+Each gives all it was made of to ``Exception``, by which it travels between processes.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,12 @@ class ConfigurationError(RFError, ValueError):
         self.value = value
         self.remedy = remedy
         self.source = source
-        article = "" if source == "app.config" else "the "
-        origin = f" (from {article}{source})" if source else ""
-        super().__init__(f"{setting}={_shown(value)}{origin}: {remedy}")
+        super().__init__(setting, value, remedy, source)
+
+    def __str__(self) -> str:
+        article = "" if self.source == "app.config" else "the "
+        origin = f" (from {article}{self.source})" if self.source else ""
+        return f"{self.setting}={_shown(self.value)}{origin}: {self.remedy}"
 
 
 def _shown(value: Any) -> str:
@@ -51,7 +57,10 @@ class RedisUnavailable(RFError, ConnectionError):
     def __init__(self, operation: str, reason: str) -> None:
         self.operation = operation
         self.reason = reason
-        super().__init__(f"{operation}: Redis is unavailable ({reason})")
+        super().__init__(operation, reason)
+
+    def __str__(self) -> str:
+        return f"{self.operation}: Redis is unavailable ({self.reason})"
 
 
 class BroadcastError(RFError):
@@ -66,7 +75,10 @@ class BroadcastError(RFError):
         self.channel = channel
         self.event = event
         self.reason = reason
-        super().__init__(f"{event!r} was not sent to {channel!r}: {reason}")
+        super().__init__(channel, event, reason)
+
+    def __str__(self) -> str:
+        return f"{self.event!r} was not sent to {self.channel!r}: {self.reason}"
 
 
 class StorageError(RFError):
