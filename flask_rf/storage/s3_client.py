@@ -11,6 +11,8 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from .s3_errors import translated
+
 #: Connections a client keeps: as many as greenlets may read at once before they wait.
 _POOL = 50
 
@@ -48,11 +50,15 @@ _making = threading.Lock()
 
 
 def client_of(account: Account) -> Any:
-    """This process's client, which threads and greenlets share."""
+    """This process's client, which threads and greenlets share.
+
+    :raises StorageError: boto3 can make none of what it is configured with.
+    """
     client = _clients.get(account)
     if client is None:
         with _making:
-            client = _clients.get(account) or _make(account)
+            with translated():  # a profile that is not there, a region that cannot be one
+                client = _clients.get(account) or _make(account)
             _clients[account] = client
     return client
 

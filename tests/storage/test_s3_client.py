@@ -5,12 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from flask import Flask
 
+from flask_rf import lifecycle
+from flask_rf import Storage
+from flask_rf.storage import Denied
 from flask_rf.storage import s3_client
+from flask_rf.storage import Unavailable
 from flask_rf.storage.parts import PART
 from flask_rf.storage.s3_client import Account
 from flask_rf.storage.s3_client import client_of
@@ -128,3 +134,30 @@ def test_urls_for_browsers_ask_for_no_checksum(operation: str) -> None:
     parameters = {"Bucket": "bucket", "Key": "a", "ContentLength": 3, **part}
     url = client_of(AWS).generate_presigned_url(operation, parameters)
     assert "checksum" not in url.lower()
+
+
+@pytest.fixture
+def stranger(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Storage:
+    """A disk whose credentials boto3 looks for, where there are none."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    options = {"driver": "s3", "bucket": "bucket", "endpoint": "http://127.0.0.1:9"}
+    return Storage(app, disks={"cloud": options})
+
+
+def test_a_client_that_cannot_be_made_is_an_error_of_the_disk(
+    stranger: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    for use in (stranger.get, stranger.url, lambda path: list(stranger.files(path))):
+        with pytest.raises(Unavailable, match="^'a' on the disk 'cloud': .*profile .nobody"):
+            use("a")
+    with pytest.raises(Unavailable, match="on the disk 'cloud': .*profile .nobody"):
+        lifecycle.start_worker(1)
+
+
+@pytest.mark.parametrize("limit", ["size", "max_bytes"])
+def test_without_credentials_no_upload_is_signed(stranger: Storage, limit: str) -> None:
+    with pytest.raises(Denied, match="set STORAGE_S3_KEY and STORAGE_S3_SECRET"):
+        stranger.temporary_upload_url("a", 60, "text/plain", **{limit: 5})
