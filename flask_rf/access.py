@@ -14,8 +14,16 @@ from .kinds import Network
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 _ORIGINAL = "werkzeug.proxy_fix.orig"
-_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_TRUE_CLIENT_IP")
-_FORWARDED_BY_PREFIX = ("HTTP_X_FORWARDED_", "HTTP_CF_")
+_FORWARDED = {
+    "HTTP_FASTLY_CLIENT_IP",
+    "HTTP_FORWARDED",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_VIA",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_X_REAL_IP",
+}
+_FORWARDED_BY_PREFIX = ("HTTP_X_FORWARDED", "HTTP_CF_")
 
 
 class Access:
@@ -53,8 +61,10 @@ class Access:
         seen = {**environ, **environ.get(_ORIGINAL, {})}
         if _is_forwarded(seen) and not self._may_forward(seen):
             return False
-        address = parse_address(self._clients.of(seen))
-        return address is not None and any(address in network for network in self._networks)
+        address, known = self._clients.trace(seen)
+        if address is None or not known:
+            return False
+        return any(address in network for network in self._networks)
 
     def _may_forward(self, environ: Mapping[str, Any]) -> bool:
         """Whether a forwarded request says whose it is, and by somebody trusted.

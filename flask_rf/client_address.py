@@ -78,25 +78,34 @@ class ClientAddress:
 
     def of(self, environ: Mapping[str, Any]) -> str:
         """The client's address as text; :data:`UNIX_PEER` if there is none at all."""
+        client, _ = self.trace(environ)
+        return str(client) if client is not None else UNIX_PEER
+
+    def trace(self, environ: Mapping[str, Any]) -> tuple[Address | None, bool]:
+        """The last address that is known, and whether nobody is hidden behind it.
+
+        A proxy that hides its client (``unknown``), or has it on a unix socket, names no address:
+        then what is known is the proxy's own, which says nothing of who asks.
+        """
         peer = parse_address(environ.get("REMOTE_ADDR") or "")
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
         if forwarded and (peer is None or self._trusts(peer)):
             return self._walk(forwarded, peer)
         if forwarded and not self.trusted:
             self._warn(environ)
-        return str(peer) if peer is not None else UNIX_PEER
+        return peer, True
 
-    def _walk(self, forwarded: str, peer: Address | None) -> str:
+    def _walk(self, forwarded: str, peer: Address | None) -> tuple[Address | None, bool]:
         # A peer without an address sits on a unix socket, where only a local proxy can be.
         client = peer
         for hop in reversed(forwarded.split(",")):
             address = parse_address(hop)
             if address is None:
-                break
+                return client, False
             client = address
             if not self._trusts(address):
                 break
-        return str(client) if client is not None else UNIX_PEER
+        return client, True
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self.trusted)

@@ -1,9 +1,15 @@
-"""What can go wrong, as a small tree whose leaves carry their evidence."""
+"""What can go wrong, as a small tree whose leaves carry their evidence.
+
+Each gives all it was made of to ``Exception``, by which it travels between processes.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 from typing import ClassVar
+
+#: Characters of a refused value that are shown: enough to know it by.
+_SHOWN = 200
 
 
 class RFError(Exception):
@@ -18,7 +24,7 @@ class ConfigurationError(RFError, ValueError):
     """A setting or argument has a value that cannot be meant.
 
     :param setting: its name as the user wrote it (``"CORS_ORIGINS"``).
-    :param value: the value refused; shown escaped.
+    :param value: the value refused; shown escaped, and only how it begins if it is long.
     :param remedy: what to write instead, as the end of a sentence.
     :param source: where the value came from (``"environment"``).
     """
@@ -28,9 +34,17 @@ class ConfigurationError(RFError, ValueError):
         self.value = value
         self.remedy = remedy
         self.source = source
-        article = "" if source == "app.config" else "the "
-        origin = f" (from {article}{source})" if source else ""
-        super().__init__(f"{setting}={value!r}{origin}: {remedy}")
+        super().__init__(setting, value, remedy, source)
+
+    def __str__(self) -> str:
+        article = "" if self.source == "app.config" else "the "
+        origin = f" (from {article}{self.source})" if self.source else ""
+        return f"{self.setting}={_shown(self.value)}{origin}: {self.remedy}"
+
+
+def _shown(value: Any) -> str:
+    written = repr(value)
+    return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"
 
 
 class RedisUnavailable(RFError, ConnectionError):
@@ -43,7 +57,10 @@ class RedisUnavailable(RFError, ConnectionError):
     def __init__(self, operation: str, reason: str) -> None:
         self.operation = operation
         self.reason = reason
-        super().__init__(f"{operation}: Redis is unavailable ({reason})")
+        super().__init__(operation, reason)
+
+    def __str__(self) -> str:
+        return f"{self.operation}: Redis is unavailable ({self.reason})"
 
 
 class BroadcastError(RFError):
@@ -58,7 +75,10 @@ class BroadcastError(RFError):
         self.channel = channel
         self.event = event
         self.reason = reason
-        super().__init__(f"{event!r} was not sent to {channel!r}: {reason}")
+        super().__init__(channel, event, reason)
+
+    def __str__(self) -> str:
+        return f"{self.event!r} was not sent to {self.channel!r}: {self.reason}"
 
 
 class StorageError(RFError):
@@ -146,6 +166,12 @@ class Denied(StorageError):
     """The disk does not allow it: permissions, credentials, a symbolic link, a read-only disk."""
 
     outcome = "denied"
+
+
+class Linked(Denied):
+    """A symbolic link is on the path, which no disk follows: as if nothing were there."""
+
+    status = 404
 
 
 class NoSpace(StorageError):

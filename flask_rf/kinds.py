@@ -120,10 +120,30 @@ def networks(raw: Any) -> tuple[Network, ...]:
     parsed = []
     for item in strings(raw):
         try:
-            parsed.append(ipaddress.ip_network(item, strict=False))
+            parsed.append(_unified(ipaddress.ip_network(item, strict=False)))
         except ValueError:
-            raise ValueError(f"{item!r} is no IP network; write one like 10.0.0.0/8") from None
+            raise ValueError(f"{item!r:.80} is no IP network; write one like 10.0.0.0/8") from None
     return tuple(parsed)
+
+
+def _unified(network: Network) -> Network:
+    """The network, as IPv4 if it is mapped into IPv6, as addresses are when they are compared."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - 96))
+
+
+def url_path(example: str) -> Kind[str]:
+    """The path of a URL, without a slash at its end; no client sends dot segments (RFC 3986)."""
+
+    def parse(raw: Any) -> str:
+        written = text(raw).rstrip("/")
+        if re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.~-]+)+", written):
+            return written
+        raise ValueError(f"write a path like {example}")
+
+    return parse
 
 
 def listener(raw: Any) -> tuple[str, int]:

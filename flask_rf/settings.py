@@ -163,8 +163,9 @@ def _accept(declaration: Setting, raw: Any, source: str, shown: str = "") -> Res
 
 def _read_file(key: str, path: Any, source: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError, TypeError) as error:
+        # Notepad and PowerShell begin a file with a byte order mark.
+        return Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except (OSError, ValueError, TypeError) as error:
         reasons = {UnicodeDecodeError: "it is not UTF-8 text", TypeError: "that is no path"}
         reason = reasons.get(type(error)) or str(getattr(error, "strerror", error)).lower()
         remedy = f"name a file this process can read; {reason}"

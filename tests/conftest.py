@@ -9,8 +9,10 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck
 from hypothesis import settings
+from prometheus_client import REGISTRY
 
 from flask_rf import lifecycle
+from flask_rf.metrics import families
 from tests.parts.redis import RedisProcess
 
 _SETTINGS = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_", "ACCESS_LOG")
@@ -53,6 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker starts and stops every app of its process; the apps of earlier tests are none."""
     monkeypatch.setattr(lifecycle, "_apps", WeakSet())
+
+
+@pytest.fixture
+def _forget_families() -> Iterator[None]:
+    """Take what a test adds to the process's families of metrics away again."""
+    known = dict(families._families)
+    yield
+    for name in set(families._families) - set(known):
+        REGISTRY.unregister(families._families.pop(name)[1])
 
 
 @pytest.fixture

@@ -57,6 +57,10 @@ def test_other_networks_can_be_allowed() -> None:
         "X_REAL_IP",
         "CF_CONNECTING_IP",
         "TRUE_CLIENT_IP",
+        "X_CLIENT_IP",
+        "X_CLUSTER_CLIENT_IP",
+        "X_FORWARDED",
+        "FASTLY_CLIENT_IP",
     ],
 )
 def test_what_was_forwarded_by_nobody_trusted_is_refused(header: str) -> None:
@@ -76,6 +80,20 @@ def test_a_trusted_proxy_that_does_not_say_for_whom_is_refused() -> None:
     assert not trusting.admits(asked("127.0.0.1", X_REAL_IP="198.51.100.7"))
     for unsaid in ("", "unknown", "198.51.100.7, unknown", "_hidden"):
         assert not trusting.admits(asked("127.0.0.1", X_FORWARDED_FOR=unsaid))
+
+
+@pytest.mark.parametrize("hidden", ["unknown", "unix:", "_hidden", ""])
+def test_whoever_is_hidden_behind_trusted_proxies_is_refused(hidden: str) -> None:
+    """As nginx names who came by a unix socket: the loopback after it is that proxy's own."""
+    trusting = access(trusted=("127.0.0.1",))
+    forwarded = f"198.51.100.7, {hidden}, 127.0.0.1"
+    assert not trusting.admits(asked("127.0.0.1", X_FORWARDED_FOR=forwarded))
+    assert not trusting.admits(asked("", X_FORWARDED_FOR=forwarded))
+
+
+def test_what_stands_before_a_known_client_is_its_own_affair() -> None:
+    office = access("192.0.2.0/24", trusted=("127.0.0.1",))
+    assert office.admits(asked("127.0.0.1", X_FORWARDED_FOR="unknown, 192.0.2.7, 127.0.0.1"))
 
 
 def test_a_proxy_on_a_unix_socket_speaks_for_its_client() -> None:

@@ -69,6 +69,7 @@ def pages(*languages: str) -> list[str]:
     return [page for page in used if used[page] & set(languages)]
 
 
+@pytest.mark.usefixtures("_forget_families")  # a page's counters are its own
 @pytest.mark.parametrize("page", pages("python", "pycon"))
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

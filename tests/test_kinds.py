@@ -26,6 +26,7 @@ KINDS: dict[str, kinds.Kind[Any]] = {
     "strings": kinds.strings,
     "mapping": kinds.mapping,
     "networks": kinds.networks,
+    "url_path": kinds.url_path("/health"),
     "listener": kinds.listener,
     "optional": kinds.optional(kinds.number()),
     "either": kinds.either(kinds.function, kinds.choice("always", "never")),
@@ -176,6 +177,16 @@ def test_networks_take_addresses_and_host_bits() -> None:
     )
 
 
+def test_networks_mapped_into_ipv6_are_ipv4_as_the_addresses_in_them() -> None:
+    written = "::ffff:10.0.0.0/104, ::ffff:192.0.2.1, ::ffff:0:0/96, ::/0"
+    assert [str(network) for network in kinds.networks(written)] == [
+        "10.0.0.0/8",
+        "192.0.2.1/32",
+        "0.0.0.0/0",
+        "::/0",
+    ]
+
+
 def test_networks_name_the_one_they_refuse() -> None:
     with pytest.raises(ValueError, match="^'10.0.0.0/33' is no IP network; write one like"):
         kinds.networks(["::1", "10.0.0.0/33"])
@@ -217,3 +228,17 @@ def test_either_takes_what_the_first_kind_takes_and_says_the_last_ones_remedy() 
     assert [kind("1"), kind("no"), kind("auto")] == [1, False, "auto"]
     with pytest.raises(ValueError, match="^write auto$"):
         kind("often")
+
+
+@pytest.mark.parametrize("raw", ["/health", "/in.side/~me/..a/", " /a-b/c_d "])
+def test_url_path_takes_what_a_client_can_ask_for(raw: str) -> None:
+    assert kinds.url_path("/health")(raw) == raw.strip().rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["/..", "/../health", "/a/../b", "/a/.", "/./a", "/", "//a", "a", "/a b", "/<a>", "/é"],
+)
+def test_url_path_refuses_dot_segments_and_what_is_no_plain_path(raw: object) -> None:
+    with pytest.raises(ValueError, match="^write a path like /health$"):
+        kinds.url_path("/health")(raw)

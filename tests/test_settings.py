@@ -137,6 +137,7 @@ def test_an_app_without_any_feature_has_no_resolved_settings(app: Flask) -> None
         ("DOOR_COLOR", "blue\n", "color", "blue"),
         ("DOOR_LOCKS", "4\r\n", "locks", 4),
         ("DOOR_CODE", "grün\n", "code", "grün"),
+        ("DOOR_CODE", "\ufeffwritten by Notepad\r\n", "code", "written by Notepad"),
         ("RING", "off", "bell", False),
     ],
 )
@@ -195,6 +196,11 @@ def test_a_file_that_is_no_path_is_refused(app: Flask) -> None:
     assert refusal(app).endswith("name a file this process can read; that is no path")
 
 
+def test_a_file_whose_name_no_system_takes_is_refused(app: Flask) -> None:
+    app.config["DOOR_CODE_FILE"] = "code\0"
+    assert "name a file this process can read" in refusal(app)
+
+
 def test_a_malformed_file_is_refused_by_its_name(
     app: Flask, monkeypatch: Environment, tmp_path: Path
 ) -> None:
@@ -218,6 +224,12 @@ def test_a_malformed_value_is_refused_with_its_name_source_and_remedy(
     app.config["DOOR_LOCKS"] = 10
     assert refusal(app) == f"DOOR_LOCKS=10 (from app.config): {remedy}"
     assert refusal(app, locks=-1) == f"locks=-1 (from the argument): {remedy}"
+
+
+def test_a_long_value_is_shown_by_how_it_begins(app: Flask) -> None:
+    shown = refusal(app, locks="9" * 50_000)
+    assert shown.startswith("locks='999") and len(shown) < 300
+    assert "…" in shown
 
 
 def test_a_secret_is_in_no_message_and_no_repr(app: Flask) -> None:

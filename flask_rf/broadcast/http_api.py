@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint
 from flask import jsonify
 from flask import request
 from flask import Response
 
+from ..blueprints import EveryHost
 from ..errors import BroadcastError
 from ..errors import RedisUnavailable
 from . import http_messages
@@ -41,9 +41,9 @@ _ROOM_IN_BODY = 65_536  # bytes of names and punctuation around the events' data
 View = Callable[..., dict[str, Any]]
 
 
-def make_blueprint(broadcasting: Broadcasting) -> Blueprint:
+def make_blueprint(broadcasting: Broadcasting) -> EveryHost:
     """The routes under ``/apps/<app_id>``."""
-    blueprint = Blueprint(NAME, __name__)
+    blueprint = EveryHost(NAME, __name__)
     api = _Api(broadcasting)
     blueprint.before_request(api.authenticate)
     blueprint.register_error_handler(Refused, lambda error: _say(error.status, str(error)))

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import abort
-from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from flask import jsonify
@@ -20,6 +19,7 @@ from flask import Response
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException
 
+from ..blueprints import EveryHost
 from ..client_address import ClientAddress
 from ..client_address import network_of
 from . import protocol
@@ -48,9 +48,9 @@ STREAM = f"{NAME}.stream"
 ENDPOINTS = (SOCKET, STREAM, f"{NAME}.auth", f"{NAME}.user_auth", f"{NAME}.client")
 
 
-def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> Blueprint:
+def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> EveryHost:
     """The routes of one app: ``/app/<key>`` and those under ``/broadcasting``."""
-    blueprint = Blueprint(NAME, __name__)
+    blueprint = EveryHost(NAME, __name__)
     routes = _Routes(broadcasting, clients)
     blueprint.before_request(routes.inspect)
     Sock().route("/app/<key>", bp=blueprint, endpoint="socket")(routes.socket)

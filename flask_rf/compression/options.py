@@ -28,7 +28,9 @@ def _media_types(raw: Any) -> tuple[str, ...]:
     types = kinds.strings(raw)
     for each in types:
         if not re.fullmatch(r"\*|[^\s/;]+/[^\s/;]+", each):
-            raise ValueError(f"{each!r} is no media type; write some like application/json, text/*")
+            raise ValueError(
+                f"{each!r:.80} is no media type; write some like application/json, text/*"
+            )
     return types
 
 

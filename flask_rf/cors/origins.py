@@ -55,7 +55,7 @@ class OriginPattern:
         """
         written = _WRITTEN.fullmatch(text)
         if written is None:
-            raise ValueError(f"{text!r} is no origin; {_HINT}")
+            raise ValueError(f"{text!r:.80} is no origin; {_HINT}")
         host = written["host"]
         subdomains = host.startswith("*.")
         try:
@@ -66,9 +66,11 @@ class OriginPattern:
                 _canonical_port(written["port"] or "", written["scheme"].lower()),
             )
         except ValueError:
-            raise ValueError(f"{text!r} is no origin; {_HINT}") from None
+            raise ValueError(f"{text!r:.80} is no origin; {_HINT}") from None
         if str(pattern) != text:
-            raise ValueError(f"browsers do not send {text!r} as an origin; write {str(pattern)!r}")
+            raise ValueError(
+                f"browsers do not send {text!r:.80} as an origin; write {str(pattern)!r:.80}"
+            )
         return pattern
 
     def __str__(self) -> str:

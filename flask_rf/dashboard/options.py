@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,6 @@ from ..settings import Options
 from ..settings import setting
 
 _SHORTEST = 16  # characters: nobody counts guesses
-
-
-def _path(raw: Any) -> str:
-    written = kinds.text(raw).rstrip("/")
-    if re.fullmatch(r"(/[\w.~-]+)+", written):
-        return written
-    raise ValueError("write a path like /rf")
 
 
 def _token(raw: Any) -> str:
@@ -37,7 +29,7 @@ class DashboardOptions(Options):
     enabled: bool = setting(
         kinds.boolean, False, key="RF_DASHBOARD", doc="Whether there is a dashboard."
     )
-    path: str = setting(_path, "/rf", doc="Where it is.")
+    path: str = setting(kinds.url_path("/rf"), "/rf", doc="Where it is.")
     token: str | None = setting(
         kinds.optional(_token), secret=True, doc="Lets in whoever types it, or sends it as bearer."
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import abort
-from flask import Blueprint
 from flask import Flask
 from flask import redirect
 from flask import render_template
@@ -14,6 +13,7 @@ from flask import request
 from flask import Response
 from flask import url_for
 
+from ..blueprints import EveryHost
 from .gate import Gate
 from .publisher import CHANNEL
 from .window import BOUNDS
@@ -31,14 +31,14 @@ _POLICY = (
 
 def make_blueprint(
     app: Flask, gate: Gate, path: str, key: str, awake: Callable[[], None]
-) -> Blueprint:
+) -> EveryHost:
     """The routes of one app's dashboard.
 
     :param path: where it is.
     :param key: of broadcasting, which its script connects with.
     :param awake: called before each page.
     """
-    blueprint = Blueprint(
+    blueprint = EveryHost(
         NAME,
         __name__,
         url_prefix=path,

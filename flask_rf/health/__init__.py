@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 from typing import TypeVar
 
-from flask import Blueprint
 from flask import Flask
 
 from .. import hooks
+from ..blueprints import EveryHost
 from ..checks import add_check
 from ..checks import Check
 from ..errors import ConfigurationError
@@ -119,7 +119,7 @@ class Health(Recipe[Monitor]):
 
 
 def _add_routes(app: Flask, monitor: Monitor, prefix: str) -> None:
-    blueprint = Blueprint("rf_health", __name__, template_folder="templates")
+    blueprint = EveryHost("rf_health", __name__, template_folder="templates")
     for endpoint, view in monitor.views.items():
         name = endpoint.rpartition(".")[2]
         rule = prefix if name == "everything" else f"{prefix}/{name}"

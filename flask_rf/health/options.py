@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,20 +14,12 @@ from ..settings import Options
 from ..settings import setting
 
 
-def path(raw: Any) -> str:
-    """The kind of setting that holds the path of a URL."""
-    written = kinds.text(raw).rstrip("/")
-    if re.fullmatch(r"(/[\w.~-]+)+", written):
-        return written
-    raise ValueError("write a path like /health")
-
-
 def directories(raw: Any) -> tuple[str, ...]:
     """The kind of setting that names directories of this machine."""
     named = kinds.strings(raw)
     for name in named:
         if not os.path.isdir(name):
-            raise ValueError(f"{name!r} is no directory here; name the ones the app writes to")
+            raise ValueError(f"{name!r:.80} is no directory here; name the ones the app writes to")
     return named
 
 
@@ -36,7 +27,9 @@ def directories(raw: Any) -> tuple[str, ...]:
 class HealthOptions(Options):
     prefix: ClassVar[str] = "HEALTH_"
 
-    url_prefix: str = setting(path, "/health", key="HEALTH_PREFIX", doc="Path of the endpoints.")
+    url_prefix: str = setting(
+        kinds.url_path("/health"), "/health", key="HEALTH_PREFIX", doc="Path of the endpoints."
+    )
     details: str | Callable[[], bool] = setting(
         kinds.either(kinds.function, kinds.choice("debug", "always", "never")),
         "debug",

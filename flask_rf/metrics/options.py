@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any
 from typing import ClassVar
 
 from .. import kinds
@@ -12,14 +10,6 @@ from ..access import LOOPBACK
 from ..kinds import Network
 from ..settings import Options
 from ..settings import setting
-
-
-def path(raw: Any) -> str:
-    """The kind of setting that holds the path of a URL."""
-    written = kinds.text(raw)
-    if re.fullmatch(r"(/[\w.~-]+)+", written):
-        return written
-    raise ValueError("write a path like /metrics")
 
 
 @dataclass(frozen=True)
@@ -30,7 +20,9 @@ class MetricsOptions(Options):
         kinds.optional(kinds.boolean),
         doc="Whether there are metrics; by default where prometheus-client is installed.",
     )
-    path: str = setting(path, "/metrics", doc="Where the app answers scrapes.")
+    path: str = setting(
+        kinds.url_path("/metrics"), "/metrics", doc="Where the app answers scrapes."
+    )
     allow: tuple[Network, ...] = setting(
         kinds.networks, kinds.networks(LOOPBACK), doc="Networks whose hosts may scrape."
     )

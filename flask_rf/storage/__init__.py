@@ -15,6 +15,7 @@ from ..errors import Conflict
 from ..errors import Denied
 from ..errors import Incomplete
 from ..errors import InvalidPath
+from ..errors import Linked
 from ..errors import NoSpace
 from ..errors import NotFound
 from ..errors import Obstructed
@@ -54,6 +55,7 @@ __all__ = [
     "FileInfo",
     "Incomplete",
     "InvalidPath",
+    "Linked",
     "NoSpace",
     "NotFound",
     "Obstructed",

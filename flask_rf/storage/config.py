@@ -20,7 +20,9 @@ from ..settings import Hidden
 from .driver import Driver
 from .local import LocalDriver
 from .memory import MemoryDriver
+from .options import bucket
 from .options import disk_name
+from .options import region
 from .options import StorageOptions
 from .options import url
 from .path import directory_path
@@ -45,8 +47,8 @@ _KINDS: dict[str, dict[str, Kind[Any]]] = {
     "local": {"root": kinds.text, "public_url": url, **_SERVED},
     "memory": _SERVED,
     "s3": {
-        "bucket": kinds.text,
-        "region": kinds.text,
+        "bucket": bucket,
+        "region": region,
         "endpoint": url,
         "key": kinds.text,
         "secret": kinds.text,
@@ -193,7 +195,11 @@ def _declared(app: Flask, options: StorageOptions) -> dict[str, Mapping[str, Any
 
 def _own(name: str, driver: type[Driver], options: dict[str, Any]) -> Mounted:
     """A disk of a driver that is none of ours."""
-    serve = kinds.boolean(options.pop("serve", False))
+    raw = options.pop("serve", False)
+    try:
+        serve = kinds.boolean(raw)
+    except ValueError as error:
+        raise _error(name, "serve", raw, str(error)) from None
     try:
         return Mounted(Mount(driver(**options)), serve)
     except TypeError as error:

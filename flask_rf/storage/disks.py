@@ -10,6 +10,7 @@ from flask import Flask
 
 from ..errors import ConfigurationError
 from ..errors import SetupError
+from ..errors import StorageError
 from .config import mount_all
 from .config import Mounted
 from .disk import Disk
@@ -55,7 +56,11 @@ class Disks:
 
     def start_worker(self, workers: int) -> None:
         for disk in self:
-            disk.driver.start()
+            try:
+                disk.driver.start()
+            except StorageError as error:
+                error.disk = disk.name
+                raise
 
     def _make(self, kind: type[D], name: str, mounted: Mounted) -> D:
         return kind(self._app, name, mounted.mount, self.links, mounted.serve)

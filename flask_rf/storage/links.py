@@ -9,6 +9,7 @@ from flask import Flask
 from flask import has_request_context
 from flask import request
 
+from ..blueprints import host_values
 from ..errors import ConfigurationError
 from .options import StorageOptions
 from .signature import is_signed
@@ -67,5 +68,6 @@ class Links:
         if has_request_context():
             mounted_at = request.script_root
         adapter = self._app.url_map.bind("localhost", script_name=mounted_at)
-        built = adapter.build(ENDPOINT, {"disk": disk, "path": path, **query})
+        place = {"disk": disk, "path": path, **host_values(self._app, "localhost")}
+        built = adapter.build(ENDPOINT, {**place, **query})
         return f"{self._options.base_url}{built}"

@@ -27,19 +27,27 @@ def url(raw: Any) -> str:
     raise ValueError("write a URL like https://files.example.com")
 
 
-def path_prefix(raw: Any) -> str:
-    """The kind of setting that holds the path of a URL."""
-    written = kinds.text(raw).rstrip("/")
-    if re.fullmatch(r"(/[\w.~-]+)+", written):
-        return written
-    raise ValueError("write a path like /storage")
-
-
 def disk_name(raw: Any) -> str:
     """The kind of setting that names a disk."""
     if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", raw.strip()):
         return raw.strip()
     raise ValueError("name a disk with 1 to 64 letters, digits, - or _")
+
+
+def bucket(raw: Any) -> str:
+    """The kind of setting that names a bucket, as boto3 takes one: a name, or an ARN."""
+    written = kinds.text(raw)
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,255}|arn:[!-~]+", written):
+        return written
+    raise ValueError("name a bucket with letters, digits, . - or _")
+
+
+def region(raw: Any) -> str:
+    """The kind of setting that names a region of S3."""
+    written = kinds.text(raw)
+    if re.fullmatch(r"(?![0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", written):
+        return written
+    raise ValueError("write a region like eu-west-1")
 
 
 def signing_keys(raw: Any) -> tuple[str, ...]:
@@ -72,7 +80,7 @@ class StorageOptions(Options):
         kinds.optional(disk_name), doc="The disk that is meant where none is named; the first."
     )
     url_prefix: str = setting(
-        path_prefix, "/storage", doc="Path under which the app serves files itself."
+        kinds.url_path("/storage"), "/storage", doc="Path under which the app serves files itself."
     )
     base_url: str = setting(
         url, "", doc="What begins the URLs of files that the app serves itself; else mere paths."
@@ -84,11 +92,11 @@ class StorageOptions(Options):
         doc="Keys of temporary URLs, the first signs; SECRET_KEY and its fallbacks by default.",
     )
     s3_bucket: str | None = setting(
-        kinds.optional(kinds.text),
+        kinds.optional(bucket),
         doc="The bucket of a disk named s3, and of other disks on S3.",
     )
     s3_region: str | None = setting(
-        kinds.optional(kinds.text), doc="Its region; us-east-1 where an endpoint is named."
+        kinds.optional(region), doc="Its region; us-east-1 where an endpoint is named."
     )
     s3_endpoint: str | None = setting(
         kinds.optional(url), doc="The server of S3's API, where it is not AWS."

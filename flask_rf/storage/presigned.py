@@ -53,6 +53,7 @@ def _url(client: Any, operation: str, parameters: dict[str, Any], seconds: int) 
 
 
 def _post(client: Any, target: dict[str, str], terms: UploadTerms) -> dict[str, Any]:
+    _url(client, "put_object", target, terms.seconds)  # boto3 misses credentials here, not there
     # Only the policy of a POST can set a limit; a signed Content-Length is an exact one.
     fields = {"Content-Type": terms.content_type}
     conditions = [fields, ["content-length-range", 0, terms.max_bytes]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NoReturn
 
 from flask import abort
-from flask import Blueprint
 from flask import request
 from flask import Response
 from werkzeug.wsgi import get_input_stream
 
+from ..blueprints import EveryHost
 from ..errors import Incomplete
 from ..errors import NotFound
 from .disk import Disk
@@ -22,9 +22,9 @@ from .terms import same_type
 NAME = "rf_storage"
 
 
-def make_blueprint(disks: Disks, url_prefix: str) -> Blueprint:
+def make_blueprint(disks: Disks, url_prefix: str) -> EveryHost:
     """``<url_prefix>/<disk>/<path>``: GET and HEAD to read, PUT to write."""
-    blueprint = Blueprint(NAME, __name__, url_prefix=url_prefix)
+    blueprint = EveryHost(NAME, __name__, url_prefix=url_prefix)
     views = _Views(disks)
     blueprint.add_url_rule("/<disk>/<path:path>", "file", views.file, methods=["GET", "PUT"])
     return blueprint

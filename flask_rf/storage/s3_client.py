@@ -11,8 +11,23 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..errors import Unavailable
+from .s3_errors import translated
+
 #: Connections a client keeps: as many as greenlets may read at once before they wait.
 _POOL = 50
+
+#: What each server of S3 tells in its answers.
+_TOLD = {
+    "CompleteMultipartUpload": "ETag",
+    "CreateMultipartUpload": "UploadId",
+    "GetObject": "ETag",
+    "GetObjectAcl": "Grants",
+    "HeadObject": "ETag",
+    "ListObjectsV2": "IsTruncated",
+    "PutObject": "ETag",
+    "UploadPart": "ETag",
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +63,15 @@ _making = threading.Lock()
 
 
 def client_of(account: Account) -> Any:
-    """This process's client, which threads and greenlets share."""
+    """This process's client, which threads and greenlets share.
+
+    :raises StorageError: boto3 can make none of what it is configured with.
+    """
     client = _clients.get(account)
     if client is None:
         with _making:
-            client = _clients.get(account) or _make(account)
+            with translated():  # a profile that is not there, a region that cannot be one
+                client = _clients.get(account) or _make(account)
             _clients[account] = client
     return client
 
@@ -94,6 +113,9 @@ def _make(account: Account) -> Any:
         config=config,
     )
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+    client.meta.events.register("after-call.s3", _refuse_strangers)
+    if not account.is_aws:
+        client.meta.events.register("before-call.s3", _stay)
     return client
 
 
@@ -102,3 +124,19 @@ def _add_md5(request: Any, **_: Any) -> None:
     body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
     digest = hashlib.md5(body, usedforsecurity=False).digest()
     request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+def _refuse_strangers(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """A proxy's page of welcome, or another server at this address, says 200 to everything."""
+    needed = _TOLD.get(model.name)
+    if http_response.status_code < 300 and needed is not None and needed not in parsed:
+        raise Unavailable("what answers at this endpoint does not speak S3")
+
+
+def _stay(params: dict[str, Any], **_: Any) -> None:
+    """Follow no redirect to a region, of which only AWS has several.
+
+    To learn which, boto3 asks where it is redirected again, and again, until the stack is full:
+    for minutes, if all that is there is a proxy that sends everybody from http to https.
+    """
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True

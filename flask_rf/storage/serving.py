@@ -25,6 +25,7 @@ from .path import join
 from .reader import Reader
 from .signature import Leave
 from .signature import lifetime
+from .terms import checked_size
 from .terms import checked_type
 from .wrappers import Mount
 from .writing import Writing
@@ -97,6 +98,7 @@ class Serving(Writing):
         :param content_type: what it must send, exactly.
         :param max_bytes: the most it may send, where ``size`` is not known.
         :param size: the bytes it must send, exactly.
+        :raises ValueError: an argument cannot be meant.
         :returns: ``url``, ``method`` and the ``headers`` to send with the file as the body; on
             S3, with ``max_bytes`` alone, the ``fields`` of a form to post, the file last; and above
             100 MiB ``urls`` for parts of ``part_size`` bytes, with an ``upload_id`` for
@@ -104,6 +106,8 @@ class Serving(Writing):
         """
         if size is None and max_bytes is None:
             raise TypeError("temporary_upload_url() needs size or max_bytes")
+        for name, limit in (("size", size), ("max_bytes", max_bytes)):
+            checked_size(name, limit)
         limits = UploadTerms(lifetime(expires), checked_type(content_type), size, max_bytes)
         with self._operation("temporary_upload_url", path):
             checked = file_path(path)

@@ -26,6 +26,13 @@ def checked_type(content_type: str) -> str:
     raise ValueError(f"{content_type!r} is no MIME type; write one like image/png")
 
 
+def checked_size(name: str, size: Any) -> int | None:
+    """:raises ValueError: it is neither a number of bytes nor None."""
+    if size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0):
+        return size
+    raise ValueError(f"{name}={size!r}: write a whole number of bytes, at least 0")
+
+
 def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata as it travels in headers, names in lower case.
 

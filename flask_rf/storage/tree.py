@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from ..errors import Denied
 from ..errors import InvalidPath
+from ..errors import Linked
 from ..errors import NoSpace
 from ..errors import NotFound
 from ..errors import Obstructed
@@ -33,7 +34,7 @@ _ERRORS: dict[int, tuple[type[StorageError], str]] = {
     errno.ENOTDIR: (Obstructed, "a part of its path is a file, no directory"),
     errno.EISDIR: (Obstructed, "there is a directory of this name"),
     errno.ENOTEMPTY: (Obstructed, "there is a directory of this name"),
-    errno.ELOOP: (Denied, "symbolic links are not followed"),
+    errno.ELOOP: (Linked, "symbolic links are not followed"),
     errno.EACCES: (Denied, "this process may not do that there"),
     errno.EPERM: (Denied, "this process may not do that there"),
     errno.EROFS: (Denied, "the file system is read-only"),
@@ -86,7 +87,7 @@ def _open_directory(name: str, outer: int) -> int:
     except NotADirectoryError:
         # What Linux says of links, too.
         if stat.S_ISLNK(os.stat(name, dir_fd=outer, follow_symlinks=False).st_mode):
-            raise Denied("symbolic links are not followed") from None
+            raise Linked("symbolic links are not followed") from None
         raise
 
 

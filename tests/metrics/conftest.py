@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client import REGISTRY
-
-from flask_rf.metrics import families
 
 Sample = Callable[..., float]
 
@@ -31,12 +28,3 @@ def _values() -> dict[tuple[object, ...], float]:
         for metric in REGISTRY.collect()
         for sample in metric.samples
     }
-
-
-@pytest.fixture
-def _forget_families() -> Iterator[None]:
-    """Take what a test adds to the process's families away again."""
-    known = dict(families._families)
-    yield
-    for name in set(families._families) - set(known):
-        REGISTRY.unregister(families._families.pop(name)[1])

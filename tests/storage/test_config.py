@@ -128,6 +128,15 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"disks": {"a": {"driver": "s3", "bucket": "b", "endpoint": "localhost:9000"}}},
         "write a URL like https://",
     ),
+    "a bucket that cannot be one": (
+        {"disks": {"a": {"driver": "s3", "bucket": "our files"}}},
+        "STORAGE_DISKS['a']['bucket']='our files': name a bucket with letters",
+    ),
+    "a region that cannot be one": ({"s3_region": "eu west 1"}, "write a region like eu-west-1"),
+    "what a later driver is served by": (
+        {"disks": {"a": {"driver": MemoryDriver, "serve": "perhaps"}}},
+        "STORAGE_DISKS['a']['serve']='perhaps': write true or false",
+    ),
     "a key without a secret": (
         {"disks": {"a": {"driver": "s3", "bucket": "b", "key": "k"}}},
         "give both key and secret, or neither",

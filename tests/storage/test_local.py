@@ -92,6 +92,27 @@ def test_writing_through_a_link_to_a_folder_is_refused(disk: Disk, outside: Path
     assert os.listdir(outside) == ["secret"]
 
 
+@pytest.mark.parametrize("path", LINKED)
+def test_to_strangers_nothing_is_there_where_a_link_is(
+    app: Flask, root: Path, tmp_path: Path, path: str
+) -> None:
+    options = {"driver": "local", "root": str(root), "serve": True, "visibility": "public"}
+    disk = Storage(app, disks={"files": options}).disk()
+    disk.put("inside", b"tea")
+    (tmp_path / "secret").write_text("sesame")
+    (root / "folder").symlink_to(tmp_path)
+    (root / "file").symlink_to(tmp_path / "secret")
+    (root / "dangling").symlink_to(tmp_path / "nothing")
+    (root / "loop").symlink_to(root)
+    client = app.test_client()
+    assert client.get("/storage/files/inside").status_code == 200
+    signed = disk.temporary_url(path, 60)
+    assert [client.get(url).status_code for url in (disk.url(path), signed)] == [404, 404]
+    upload = disk.temporary_upload_url("folder/new", 60, "text/plain", size=3)
+    taken = client.put(upload["url"], data=b"abc", headers=upload["headers"])
+    assert taken.status_code == 404 and not (tmp_path / "new").exists()
+
+
 def test_writing_over_a_link_replaces_the_link(disk: Disk, outside: Path, root: Path) -> None:
     disk.put("file", b"mine")
     assert disk.get("file") == b"mine"

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+from collections.abc import Callable
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from flask import Flask
 
+from flask_rf import lifecycle
+from flask_rf import Storage
+from flask_rf.storage import Denied
+from flask_rf.storage import Disk
 from flask_rf.storage import s3_client
+from flask_rf.storage import StorageError
+from flask_rf.storage import Unavailable
 from flask_rf.storage.parts import PART
 from flask_rf.storage.s3_client import Account
 from flask_rf.storage.s3_client import client_of
@@ -60,7 +70,7 @@ def answer_to(request: Any) -> tuple[bytes, dict[str, str]]:
         return b"<R><UploadId>7</UploadId></R>", {}
     if "partNumber" in request.url:
         return b"", {"ETag": '"e"', "x-amz-checksum-crc32": "AAAAAA=="}
-    return b"<R/>", {}
+    return b"<R><ETag>e</ETag></R>", {"ETag": '"e"'}
 
 
 @pytest.fixture
@@ -128,3 +138,72 @@ def test_urls_for_browsers_ask_for_no_checksum(operation: str) -> None:
     parameters = {"Bucket": "bucket", "Key": "a", "ContentLength": 3, **part}
     url = client_of(AWS).generate_presigned_url(operation, parameters)
     assert "checksum" not in url.lower()
+
+
+@pytest.fixture
+def stranger(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Storage:
+    """A disk whose credentials boto3 looks for, where there are none."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    options = {"driver": "s3", "bucket": "bucket", "endpoint": "http://127.0.0.1:9"}
+    return Storage(app, disks={"cloud": options})
+
+
+def test_a_client_that_cannot_be_made_is_an_error_of_the_disk(
+    stranger: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    for use in (stranger.get, stranger.url, lambda path: list(stranger.files(path))):
+        with pytest.raises(Unavailable, match="^'a' on the disk 'cloud': .*profile .nobody"):
+            use("a")
+    with pytest.raises(Unavailable, match="on the disk 'cloud': .*profile .nobody"):
+        lifecycle.start_worker(1)
+
+
+@pytest.mark.parametrize("limit", ["size", "max_bytes"])
+def test_without_credentials_no_upload_is_signed(stranger: Storage, limit: str) -> None:
+    with pytest.raises(Denied, match="set STORAGE_S3_KEY and STORAGE_S3_SECRET"):
+        stranger.temporary_upload_url("a", 60, "text/plain", **{limit: 5})
+
+
+def answering(
+    status: int, headers: dict[str, str], body: bytes = b"<html>Welcome</html>"
+) -> tuple[Disk, list[str]]:
+    """A disk on a server that says the same to everything."""
+    told = {"key": "k", "secret": "s", "endpoint": "http://127.0.0.1:9", "attempts": 1}
+    disk = Storage(Flask("shop"), disks={"a": {"driver": "s3", "bucket": "bucket", **told}}).disk()
+    asked: list[str] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        asked.append(request.url)
+        return AWSResponse(request.url, status, headers, Raw(body, headers))
+
+    client = disk.driver._client  # type: ignore[attr-defined]
+    client.meta.events.register("before-send.s3", answer)
+    return disk, asked
+
+
+USES: dict[str, Callable[[Disk], Any]] = {
+    "put": lambda disk: disk.put("a", b"tea"),
+    "a large put": lambda disk: disk.put("a", io.BytesIO(bytes(PART + 1))),
+    "get": lambda disk: disk.get("a"),
+    "exists": lambda disk: disk.exists("a"),
+    "visibility": lambda disk: disk.visibility("a"),
+    "files": lambda disk: list(disk.files()),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_another_server_that_says_200_to_everything_has_kept_nothing(use: str) -> None:
+    disk, _ = answering(200, {"Content-Type": "text/html"})
+    with pytest.raises(Unavailable, match="does not speak S3"):
+        USES[use](disk)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_proxy_that_redirects_everybody_is_asked_but_once(use: str) -> None:
+    disk, asked = answering(301, {"Location": "https://127.0.0.1:9/"}, b"")
+    with pytest.raises(StorageError, match="the server answers with 301"):
+        USES[use](disk)
+    assert len(asked) == 1

@@ -363,6 +363,13 @@ def test_an_upload_needs_a_size_or_a_limit_and_a_type(disk: Disk) -> None:
         disk.temporary_upload_url("new", 60, "text", size=1)
 
 
+@pytest.mark.parametrize("size", [-1, 1.5, True, "9"])
+def test_an_upload_has_a_number_of_bytes(disk: Disk, size: Any) -> None:
+    for name in ("size", "max_bytes"):
+        with pytest.raises(ValueError, match=f"^{name}=.*: write a whole number of bytes"):
+            disk.temporary_upload_url("new", 60, "text/plain", **{name: size})
+
+
 def test_uploads_to_the_app_have_no_parts(disk: Disk) -> None:
     for use in (
         lambda: disk.complete_upload("new", "1", 1),
