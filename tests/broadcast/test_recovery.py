@@ -82,6 +82,19 @@ def test_who_missed_nothing_is_sent_nothing(server: Server) -> None:
     assert back.receive()["data"] == 1
 
 
+def test_a_cached_event_comes_once_and_not_ahead_of_those_before_it(server: Server) -> None:
+    first = Socket(server.port)
+    since = place(first.subscribe("cache-log.away"))
+    first.cut()
+    for n in (1, 2):
+        send(server.port, "cache-log.away", n)
+
+    back = Socket(server.port)
+    assert back.subscribe("cache-log.away", since=since)["recovered"] is True
+    send(server.port, "cache-log.away", 3)
+    assert heard(back, 3) == [1, 2, 3]
+
+
 def test_who_missed_too_much_is_told_so(server: Server) -> None:
     first = Socket(server.port)
     since = place(first.subscribe("short.away"))
