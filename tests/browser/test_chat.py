@@ -124,7 +124,9 @@ def test_each_text_is_written_in_its_own_direction(enter: Enter) -> None:
     expect(messages(noa)).to_have_count(1)
     say(noa, "Hello! (2)")
     expect(messages(ada)).to_have_text(["שלום! (1)", "Hello! (2)"])
-    directions = messages(ada).evaluate_all("all => all.map(one => getComputedStyle(one).direction)")
+    directions = messages(ada).evaluate_all(
+        "all => all.map(one => getComputedStyle(one).direction)"
+    )
     assert directions == ["rtl", "ltr"]
 
 
