@@ -173,10 +173,11 @@ class Broadcasting:
             return
         broker = self.server.broker
         try:
-            self._hand_over(broker, events)
+            # First, or who joins between the two would neither be told nor hear of it.
             for name, envelope in events:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
+            self._hand_over(broker, events)
         except RedisUnavailable as error:
             self._announce.unpublished(channels[0], error.reason)
             if on_error == "drop":

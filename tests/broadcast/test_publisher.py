@@ -104,3 +104,14 @@ def test_half_a_surrogate_pair_that_somebody_wrote_harms_no_sender(broadcast: Br
     with broadcast.fake() as sent:
         broadcast.to("a").send("news", "\ud800")
     sent.assert_sent("news")
+
+
+def test_a_cached_event_is_there_for_newcomers_before_anybody_hears_it(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broadcast.compiled.server.broker
+    found = []
+    look = lambda events: found.append(broker.remembered("cache-a"))  # noqa: E731
+    monkeypatch.setattr(broker, "publish", look)
+    broadcast.to("cache-a").send("news", 1)
+    assert found == [b'{"event":"news","channel":"cache-a","data":"1"}']
