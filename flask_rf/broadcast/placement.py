@@ -46,7 +46,7 @@ class Placement:
         self._hub = hub
         self._histories = histories
         self._max_replay = max_replay
-        self._unsure: list[tuple[Sink, str]] = []
+        self._unsure: dict[tuple[str, str], Sink] = {}
 
     def start(self, sink: Sink, channel: str, since: Since | None) -> Start:
         """Where a socket starts for which the hub keeps the events of ``channel`` from now on.
@@ -62,7 +62,7 @@ class Placement:
         except RedisUnavailable:
             if since is not None:
                 raise
-            self._unsure.append((sink, channel))
+            self._unsure[sink.socket_id, channel] = sink
             return Start()
         return self._from(sink.socket_id, channel, found, since)
 
@@ -71,12 +71,17 @@ class Placement:
 
         :raises RedisUnavailable: they still cannot.
         """
-        while self._unsure:
-            sink, channel = self._unsure[-1]
+        while unsure := next(iter(self._unsure), None):
+            _, channel = unsure
             (found,) = self._broker.recover([(channel, None)])
-            self._unsure.remove((sink, channel))
-            self._hub.begin(channel, found.position)
-            sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
+            sink = self._unsure.pop(unsure, None)
+            if sink is not None:
+                self._hub.begin(channel, found.position)
+                sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
+
+    def forget(self, socket_id: str, channel: str) -> None:
+        """A socket has left: it is not to be told."""
+        self._unsure.pop((socket_id, channel), None)
 
     def _find(self, channel: str, since: Since | None) -> Recovered:
         wanted = since.position if since else None

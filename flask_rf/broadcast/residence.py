@@ -128,6 +128,8 @@ class Residence:
 
     def leave(self, connection: Resident, channel: str) -> None:
         member = connection.session.subscriptions.pop(channel, None)
+        self._deferred.pop((connection.socket_id, channel), None)
+        self._placement.forget(connection.socket_id, channel)
         self._leave_hub(channel, connection.socket_id)
         self._count(channel)
         if member is not None:
