@@ -148,6 +148,7 @@ class Broadcasting:
         if on_error not in ("raise", "drop"):
             raise ValueError(f"on_error is raise or drop, not {on_error!r}")
         text = self._check(channels, event, data)
+        channels = tuple(dict.fromkeys(channels))  # as the HTTP API does: one event for each
         messages = [(name, self._message(name, event, text)) for name in channels]
         self._publish(messages, event, text, skip, on_error)
 
@@ -172,10 +173,11 @@ class Broadcasting:
             return
         broker = self.server.broker
         try:
-            self._hand_over(broker, events)
+            # First, or who joins between the two would neither be told nor hear of it.
             for name, envelope in events:
                 if parse_channel(name).cached:
                     broker.remember(name, envelope.payload)
+            self._hand_over(broker, events)
         except RedisUnavailable as error:
             self._announce.unpublished(channels[0], error.reason)
             if on_error == "drop":
@@ -210,7 +212,7 @@ class Broadcasting:
         if fault is not None:
             raise BroadcastError(channels[0], str(event), fault)
         text = self._write(channels[0], event, {} if data is None else data)
-        size = len(text.encode())
+        size = len(text.encode("utf-8", "replace"))
         if size > self.options.max_event:
             reason = f"{size} bytes are more than BROADCAST_MAX_EVENT={self.options.max_event}"
             raise BroadcastError(channels[0], event, reason)

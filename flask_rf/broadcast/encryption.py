@@ -32,7 +32,7 @@ def shared_secret(master: bytes, channel: str) -> bytes:
 def seal(master: bytes, channel: str, data: str) -> str:
     """The data of an event as only the channel's members can read it, JSON."""
     box = _nacl().SecretBox(shared_secret(master, channel))
-    sealed = box.encrypt(data.encode())
+    sealed = box.encrypt(data.encode("utf-8", "replace"))
     return compact(
         {
             "nonce": base64.b64encode(sealed.nonce).decode(),

@@ -58,7 +58,8 @@ def _webhook_urls(raw: Any) -> tuple[str, ...]:
 def _is_webhook_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna")  # as it is looked up
+        complete = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
     except ValueError:
         return False
     clean = re.fullmatch(r"[!-~]+", url) is not None and "@" not in parts.netloc

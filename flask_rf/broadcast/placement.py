@@ -75,12 +75,13 @@ class Placement:
 
         :raises RedisUnavailable: they still cannot.
         """
-        while self._unsure:
-            (socket_id, channel), sink = next(iter(self._unsure.items()))
+        while unsure := next(iter(self._unsure), None):
+            _, channel = unsure
             (found,) = self._broker.recover([(channel, None)])
-            self.forget(socket_id, channel)
-            self._hub.begin(channel, found.position)
-            sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
+            sink = self._unsure.pop(unsure, None)
+            if sink is not None:
+                self._hub.begin(channel, found.position)
+                sink.push(text_frame(protocol.missed(channel, **found.position._asdict())))
 
     def _find(self, channel: str, since: Since | None) -> Recovered:
         wanted = since.position if since else None

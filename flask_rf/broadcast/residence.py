@@ -88,7 +88,7 @@ class Residence:
             self._defer(connection, channel, member, since)
             return
         first = text_frame(protocol.subscription_succeeded(channel.name, members, **start.told))
-        if channel.cached:
+        if channel.cached and not start.told.get("recovered"):  # else it is among what follows
             first += text_frame(self._last_event(channel.name))
         if self._hub.admit(channel.name, connection, first + start.frames, start.place):
             self._count(channel.name)

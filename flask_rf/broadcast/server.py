@@ -260,7 +260,7 @@ class Server:
     def _restore(self) -> None:
         self.state_anew()
         self._residence.join_deferred()
-        if self._interrupted:
+        if self._interrupted and self.broker.up:  # it may have been lost again meanwhile
             self._interrupted = False
             self._tell_all(True)
 

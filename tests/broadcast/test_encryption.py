@@ -21,6 +21,13 @@ def test_what_is_sealed_is_opened_with_the_channels_secret_alone() -> None:
     assert shared_secret(MASTER, "private-encrypted-b") != bytes(box)
 
 
+def test_half_a_surrogate_pair_is_sealed_as_a_question_mark() -> None:
+    sealed = json.loads(seal(MASTER, "private-encrypted-a", '"\ud800"'))
+    nonce, ciphertext = (base64.b64decode(sealed[part]) for part in ("nonce", "ciphertext"))
+    box = SecretBox(shared_secret(MASTER, "private-encrypted-a"))
+    assert box.decrypt(ciphertext, nonce) == b'"?"'
+
+
 def test_a_nonce_is_used_once() -> None:
     assert seal(MASTER, "private-encrypted-a", "") != seal(MASTER, "private-encrypted-a", "")
 

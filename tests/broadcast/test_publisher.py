@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
 
 from flask_rf import Broadcast
 from flask_rf import BroadcastError
@@ -88,3 +89,29 @@ def test_leaving_out_a_socket_leaves_the_audience_as_it_was() -> None:
         (("chat",), "a", None, "1.2", "raise"),
         (("chat",), "b", None, "", "drop"),
     ]
+
+
+def test_a_channel_named_twice_hears_the_event_once(broadcast: Broadcast) -> None:
+    with broadcast.fake() as sent:
+        broadcast.to("a", "b", "a").send("news")
+    assert sent.events[0].channels == ("a", "b")
+
+
+def test_half_a_surrogate_pair_that_somebody_wrote_harms_no_sender(broadcast: Broadcast) -> None:
+    provider = broadcast.compiled._app.json
+    assert isinstance(provider, DefaultJSONProvider)
+    provider.ensure_ascii = False
+    with broadcast.fake() as sent:
+        broadcast.to("a").send("news", "\ud800")
+    sent.assert_sent("news")
+
+
+def test_a_cached_event_is_there_for_newcomers_before_anybody_hears_it(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broadcast.compiled.server.broker
+    found = []
+    look = lambda events: found.append(broker.remembered("cache-a"))  # noqa: E731
+    monkeypatch.setattr(broker, "publish", look)
+    broadcast.to("cache-a").send("news", 1)
+    assert found == [b'{"event":"news","channel":"cache-a","data":"1"}']

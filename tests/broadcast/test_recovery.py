@@ -82,6 +82,19 @@ def test_who_missed_nothing_is_sent_nothing(server: Server) -> None:
     assert back.receive()["data"] == 1
 
 
+def test_a_cached_event_comes_once_and_not_ahead_of_those_before_it(server: Server) -> None:
+    first = Socket(server.port)
+    since = place(first.subscribe("cache-log.away"))
+    first.cut()
+    for n in (1, 2):
+        send(server.port, "cache-log.away", n)
+
+    back = Socket(server.port)
+    assert back.subscribe("cache-log.away", since=since)["recovered"] is True
+    send(server.port, "cache-log.away", 3)
+    assert heard(back, 3) == [1, 2, 3]
+
+
 def test_who_missed_too_much_is_told_so(server: Server) -> None:
     first = Socket(server.port)
     since = place(first.subscribe("short.away"))
@@ -241,3 +254,23 @@ def test_who_came_during_an_outage_is_told_that_it_may_lack_something(
     assert late.until("rf:missed")["offset"] == 1
     wait_until(lambda: send(behind.port, "log.new", 2) == 204)
     assert heard(late, 1) == [2]
+
+
+def test_who_left_during_an_outage_is_told_nothing_of_it(
+    cut_off: tuple[FaultProxy, Gunicorn, Gunicorn],
+) -> None:
+    proxy, behind, _ = cut_off
+    first = Socket(behind.port)
+    proxy.refusing = True
+    proxy.cut()
+    assert first.until("rf:interrupted")
+    for _ in range(3):
+        first.send("pusher:subscribe", {"channel": "log.left"})
+        assert first.until(SUBSCRIBED)
+        first.send("pusher:unsubscribe", {"channel": "log.left"})
+    first.send("pusher:subscribe", {"channel": "log.stayed"})
+    assert first.until(SUBSCRIBED)
+    proxy.refusing = False
+
+    told = list(iter(first.receive, {"event": "rf:resumed", "data": {}}))
+    assert [each["channel"] for each in told if each["event"] == "rf:missed"] == ["log.stayed"]

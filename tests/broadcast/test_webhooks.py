@@ -221,6 +221,7 @@ def test_what_is_given_up_is_signalled(app: Flask) -> None:
     [
         "example.org/hook",
         "ftp://example.org/",
+        "https://hooks..example.org/",
         "https://",
         "https://ann:pw@example.org/",
         "https://example.org/#top",

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 from playwright.sync_api import Locator
 from playwright.sync_api import Page
+from playwright.sync_api import Route
 
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import wait_until
@@ -112,6 +113,43 @@ def test_markup_stays_text_and_long_words_wrap(enter: Enter) -> None:
     expect(messages(grace)).to_contain_text("<img src=x onerror=alert(1)>")
     expect(people(grace).filter(has_text="<i>Ada</i>")).to_be_visible()
     assert grace.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_each_text_is_written_in_its_own_direction(enter: Enter) -> None:
+    ada, noa = enter("Ada"), enter("נועה \u202e")  # overrides what follows, till it is isolated
+    came = ada.locator(".happened").filter(has_text="came in")
+    expect(came.locator("bdi")).to_have_text("נועה \u202e")
+    expect(people(noa).filter(has_text="(you)").locator("bdi")).to_have_text("נועה \u202e")
+    say(noa, "שלום! (1)")
+    expect(messages(noa)).to_have_count(1)
+    say(noa, "Hello! (2)")
+    expect(messages(ada)).to_have_text(["שלום! (1)", "Hello! (2)"])
+    directions = messages(ada).evaluate_all(
+        "all => all.map(one => getComputedStyle(one).direction)"
+    )
+    assert directions == ["rtl", "ltr"]
+
+
+def test_nothing_moves_for_who_wants_it_so(enter: Enter, link: FaultProxy) -> None:
+    moving = "document.getAnimations().filter(one => one.playState === 'running').length"
+    ada = enter("Ada", server=link)
+    link.refusing = True
+    link.cut()
+    expect(state(ada)).to_have_text("Reconnecting…")
+    assert ada.evaluate(moving) > 0
+    ada.emulate_media(reduced_motion="reduce")
+    assert ada.evaluate(moving) == 0
+
+
+def test_what_is_typed_while_a_message_is_on_its_way_stays_alone_in_the_box(enter: Enter) -> None:
+    ada, held = enter("Ada"), list[Route]()
+    ada.route("**/messages", lambda route: held.append(route))
+    say(ada, "Hello")
+    wait_until(lambda: bool(ada.wait_for_timeout(20) or held))
+    write(ada, "and")
+    held.pop().continue_()
+    expect(messages(ada)).to_have_text(["Hello"])
+    expect(ada.get_by_label("Your message")).to_have_value("and")
 
 
 def test_rooms_do_not_hear_each_other(enter: Enter) -> None:

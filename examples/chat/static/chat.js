@@ -4,6 +4,13 @@ const $ = (id) => document.getElementById(id);
 const rf = new RF();
 const channel = rf.join(`room.${room}`);
 
+/** A name that keeps its direction of writing to itself. */
+function bdi(name) {
+  const isolated = document.createElement("bdi");
+  isolated.textContent = name;
+  return isolated;
+}
+
 /* Who is here */
 
 const COLOURS = 8;
@@ -21,7 +28,7 @@ function showPeople() {
   $("people").replaceChildren(...people.map(({ id, name }) => {
     const person = $("person").content.cloneNode(true);
     paintAvatar(person.querySelector(".avatar"), id, name);
-    person.querySelector(".name").textContent = id === me ? `${name} (you)` : name;
+    person.querySelector(".name").append(bdi(name), id === me ? " (you)" : "");
     return person;
   }));
 }
@@ -32,12 +39,12 @@ channel
     showPeople();
     const last = $("lines").lastElementChild;
     if (last?.dataset.left === id) last.remove(); // only reloaded the page
-    else addLine(`${name} came in`);
+    else addLine(bdi(name), " came in");
   })
   .leaving(({ id, name }) => {
     showPeople();
     stopTyping(id);
-    addLine(`${name} left`).dataset.left = id;
+    addLine(bdi(name), " left").dataset.left = id;
   });
 
 /* Messages, kept for this tab so that a reload or a look into another room loses nothing */
@@ -72,7 +79,7 @@ function addMessage({ user, text, at }) {
   line.classList.toggle("mine", user.id === me);
   line.classList.toggle("more", before?.by === user.id && at - before.at < TOGETHER);
   paintAvatar(line.querySelector(".avatar"), user.id, user.name);
-  line.querySelector(".name").textContent = user.id === me ? "You" : user.name;
+  line.querySelector(".name").append(user.id === me ? "You" : bdi(user.name));
   line.querySelector("time").textContent = clock.format(when);
   line.querySelector("time").dateTime = when.toISOString();
   line.querySelector("time").title = when.toLocaleString();
@@ -80,10 +87,10 @@ function addMessage({ user, text, at }) {
   append(line, user.id === me);
 }
 
-function addLine(text = "") {
+function addLine(...words) {
   const line = document.createElement("li");
   line.className = "happened";
-  line.textContent = text;
+  line.append(...words);
   return append(line);
 }
 
@@ -135,8 +142,9 @@ function stopTyping(id) {
 
 function showTyping() {
   const names = channel.members.filter(({ id }) => typists.has(id)).map(({ name }) => name);
-  const who = names.length > 2 ? "Several people" : names.join(" and ");
-  $("typing").textContent = who && `${who} ${names.length > 1 ? "are" : "is"} typing…`;
+  const who = names.flatMap((name, index) => (index ? [" and ", bdi(name)] : [bdi(name)]));
+  const typing = names.length && ` ${names.length > 1 ? "are" : "is"} typing…`;
+  $("typing").replaceChildren(...(names.length > 2 ? ["Several people"] : who), typing || "");
 }
 
 /* Asking the server */
@@ -186,7 +194,8 @@ $("composer").addEventListener("submit", async (event) => {
   if (!response?.ok) return;
   keep(response.content);
   whispered = 0;
-  if ($("text").value === written) $("text").value = "";
+  const { value } = $("text"); // with what has been typed since
+  if (value.startsWith(written)) $("text").value = value.slice(written.length);
 });
 
 $("text").addEventListener("keydown", (event) => {
@@ -216,7 +225,8 @@ function addWave({ user }) {
   const line = last?.dataset.waves === user.id ? last : addLine();
   const times = Number(line.dataset.times ?? 0) + 1;
   Object.assign(line.dataset, { waves: user.id, times });
-  line.textContent = `${user.id === me ? "You" : user.name} waved${times > 1 ? ` ${times} times` : ""}`;
+  const who = user.id === me ? "You" : bdi(user.name);
+  line.replaceChildren(who, ` waved${times > 1 ? ` ${times} times` : ""}`);
 }
 
 function showQuota(headers) {
