@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -73,7 +74,10 @@ class PostgresProcess:
             return int(asking.execute(query).fetchone()[0]) - 1
 
     def kill(self) -> None:
+        alive = self.process.alive
+        backends = psutil.Process(self.process.pid).children() if alive else []
         self.process.kill()
+        psutil.wait_procs(backends, timeout=30)  # each may answer until it notices
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def pause(self) -> None:
