@@ -149,6 +149,7 @@ export async function an_instance_that_cannot_be_known_is_told_that_it_missed(wo
   const channel = await joined(pusher, `log.${tag}`);
   const [numbers, losses] = [collected(channel), collected(channel, "rf:missed")];
   await send(publish, `log.${tag}`, 1);
+  await until("the first event", () => numbers.includes(1));
   await away(link, [pusher], () => send(publish, `log.${tag}`, 2));
   await until("the loss", () => losses.length);
   await send(publish, `log.${tag}`, 3);
