@@ -75,8 +75,10 @@ def visit(url: str, *paths: str) -> None:
 
 
 def rows(page: Page, table: str) -> list[list[str]]:
-    found = page.locator(f"#{table} tbody tr").all()
-    return [row.locator("td").all_inner_texts() for row in found]
+    """The cells' texts, read at once: the page may draw the table anew at any moment."""
+    read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+    found: list[list[str]] = page.locator(f"#{table} tbody tr").evaluate_all(read)
+    return found
 
 
 def test_it_shows_what_two_workers_do(open_window: Callable[..., Page], server: Gunicorn) -> None:
@@ -202,7 +204,12 @@ def test_one_process_without_redis_shows_itself(
     try:
         page = open_window()
         enter(page, url)
-        wait_until(lambda: visit(url, *["/orders/3"] * 5) or len(rows(page, "routes")[0]) == 4, 60)
+
+        def shows_routes() -> bool:
+            visit(url, *["/orders/3"] * 5)
+            return any(len(row) == 4 for row in rows(page, "routes"))
+
+        wait_until(shows_routes, 60, "the routes asked for")
         expect(page.locator("#workers tbody tr")).to_have_count(1)
         expect(page.locator("#redis .note")).to_have_text("not asked")
         expect(page.locator("#loop .note")).to_have_text("threads: no loop")
