@@ -10,15 +10,13 @@ from typing import Any
 from typing import Protocol
 
 from ..eventloop import in_greenlet
-from .client import failures
 from .client import RedisOptions
 from .client import RedisServer
 from .cluster import ClusterSender
 from .cluster import is_cluster
 from .lane import Lane
+from .pool import Pool
 from .primary import Command
-from .primary import made_for
-from .waiting import pooled_connection
 
 
 class Commands(Protocol):
@@ -64,7 +62,7 @@ def commands_to(url: str, options: RedisOptions, timeout: float) -> Commands:
 
 
 class Sender:
-    """Sends over a :class:`Lane` from greenlets, over redis-py's pool from threads."""
+    """Sends over a :class:`Lane` from greenlets, over a :class:`Pool` from threads."""
 
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
         # Greenlets give up waiting by themselves, while dialling goes on for those to come.
@@ -73,7 +71,9 @@ class Sender:
         times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         self._pooled = RedisServer(url, options, protocol=2, **times)
         self._timeout = timeout
+        self._most = options.max_connections
         self._lanes: dict[Any, Lane] = {}
+        self._pools: dict[int, Pool] = {}  # by process: in a fork, a thread may hold the parent's
 
     @property
     def address(self) -> str:
@@ -84,31 +84,10 @@ class Sender:
         importlib.import_module("redis")
 
     def execute(self, *command: Any) -> Any:
-        lane = self._lane()
-        if lane is not None:
-            return lane.execute(command)
-        # The client's own method records metrics and retries: half as much again, for nothing.
-        client = self._pooled.client
-        connection = pooled_connection(client, self._timeout)
-        try:
-            connection.send_command(*command)
-            return connection.read_response()
-        finally:
-            client.connection_pool.release(connection)
+        return (self._lane() or self._pool()).execute(command)
 
     def execute_each(self, commands: Sequence[Command]) -> list[Any]:
-        lane = self._lane()
-        if lane is not None:
-            return lane.execute_each(commands)
-        client = self._pooled.client
-        try:
-            connection = pooled_connection(client, self._timeout)
-        except failures() as error:
-            return [error] * len(commands)
-        try:
-            return _over(connection, commands)
-        finally:
-            client.connection_pool.release(connection)
+        return (self._lane() or self._pool()).execute_each(commands)
 
     def scan(self, pattern: str) -> list[bytes]:
         return list(self._pooled.client.scan_iter(match=pattern, count=1000))
@@ -118,8 +97,18 @@ class Sender:
         for lane in list(self._lanes.values()):
             lane.close()
         self._lanes.clear()
+        self._pool().close()
         self._pooled.close()
         self._dialled.close()
+
+    def _pool(self) -> Pool:
+        pid = os.getpid()
+        pool = self._pools.get(pid)
+        if pool is None:
+            pool = self._pools.setdefault(pid, Pool(self._pooled, self._most, self._timeout))
+            for other in self._pools.keys() - {pid}:
+                self._pools.pop(other, None)
+        return pool
 
     def _lane(self) -> Lane | None:
         gevent = sys.modules.get("gevent")
@@ -146,20 +135,3 @@ class Sender:
         for hub in list(self._lanes):
             if hub.loop is None or (hub is not running and hub.thread_ident not in threads):
                 self._lanes.pop(hub).abandon()
-
-
-def _over(connection: Any, commands: Sequence[Command]) -> list[Any]:
-    from redis.exceptions import ResponseError
-
-    replies: list[Any] = []
-    try:
-        packed = [connection.pack_command(*made_for(connection, one)) for one in commands]
-        connection.send_packed_command([part for parts in packed for part in parts])
-        for _ in commands:
-            try:
-                replies.append(connection.read_response())
-            except ResponseError as error:
-                replies.append(error)
-    except failures() as error:
-        replies += [error] * (len(commands) - len(replies))
-    return replies
