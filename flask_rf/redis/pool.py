@@ -38,6 +38,8 @@ class Pool:
         """
         connection = self._borrow()
         try:
+            if connection._sock is None:
+                connection.connect()  # to send a command would dial, too, but ask no Sentinel
             connection.send_command(*command)
             return connection.read_response()
         except BaseException as error:
@@ -70,7 +72,7 @@ class Pool:
             connection.disconnect()
 
     def _borrow(self) -> Any:
-        """A connection, which dials with its first command if it has to.
+        """A connection, which may have to be dialled.
 
         :raises redis.exceptions.MaxConnectionsError: all were in use all the time.
         """
