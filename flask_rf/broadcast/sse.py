@@ -42,6 +42,8 @@ _HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
+_FULL = "this server has as many streams as it takes"
+
 #: What vouches for a client, as the endpoints of authorisation give it.
 Leave = Mapping[str, Any]
 
@@ -118,24 +120,22 @@ class Streams:
 
     def refusal(self, server: Server, address: str) -> str | None:
         """Why one more of a client cannot be taken now; None where it can."""
-        if len(self._open) >= self._most:
-            return "this server has as many streams as it takes"
-        return server.refusal(address)
+        return _FULL if len(self._open) >= self._most else server.refusal(address)
 
     def response(self, server: Server, listener: Listener) -> Response:
         return Response(self._stream(server, listener), headers=_HEADERS)
 
     def _stream(self, server: Server, listener: Listener) -> Iterator[bytes]:
-        # Others may have come since the request did: the app's callbacks take their time.
-        full = self.refusal(server, listener.address)
-        if full:
-            yield _refusal(full)
-            return
         if listener.sock is not None:
             give_up_on_silence(listener.sock)
         places = Places(listener.socket_id, list(listener.leaves), listener.last_id)
         outbox = StreamOutbox(listener.sock, self._cap, server.dropped)
-        with self._looked_after(outbox):
+        with self._looked_after(outbox) as taken:
+            # Others may have come since the request did: the app's callbacks take their time.
+            full = server.refusal(listener.address) if taken else _FULL
+            if full:
+                yield _refusal(full)
+                return
             connection = server.open(outbox, listener.address, listener.socket_id)
             try:
                 yield event_stream.retry(event_stream.CUT)
@@ -150,14 +150,17 @@ class Streams:
                 server.lost(connection)
 
     @contextmanager
-    def _looked_after(self, outbox: StreamOutbox) -> Iterator[None]:
+    def _looked_after(self, outbox: StreamOutbox) -> Iterator[bool]:
+        """Whether there is room for one more."""
         with self._lock:
-            self._open.add(outbox)
-            if not self._looking:
+            taken = len(self._open) < self._most
+            if taken:
+                self._open.add(outbox)
+            if taken and not self._looking:
                 self._looking = True
                 threading.Thread(target=self._look, name="rf-streams", daemon=True).start()
         try:
-            yield
+            yield taken
         finally:
             with self._lock:
                 self._open.discard(outbox)
