@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
+from blinker import NamedSignal
 from blinker import Namespace
+from flask import Flask
+
+logger = logging.getLogger("flask_rf")
 
 _signals = Namespace()
 
@@ -48,3 +55,11 @@ health_checked = _signals.signal("health-checked")
 #: A disk was used. ``disk``, ``operation``: the method's name, ``outcome``: ``ok`` or that of the
 #: error, ``seconds``, ``bytes``: of content read or written.
 storage_operation = _signals.signal("storage-operation")
+
+
+def tell(signal: NamedSignal, app: Flask | None, **terms: Any) -> None:
+    """Send a signal of what went wrong already: a receiver that fails must not make it worse."""
+    try:
+        signal.send(app, **terms)
+    except Exception:
+        logger.exception("A receiver of the signal %s failed", signal.name)

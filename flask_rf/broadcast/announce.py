@@ -16,6 +16,7 @@ from ..signals import socket_closed
 from ..signals import socket_opened
 from ..signals import store_down
 from ..signals import store_up
+from ..signals import tell
 from .envelope import Envelope
 
 
@@ -71,8 +72,8 @@ class Announce:
         """The other processes are heard, or are not."""
         if up and self._lost_at is not None:
             outage, self._lost_at = time.monotonic() - self._lost_at, None
-            store_up.send(self._app, feature="broadcast", outage=outage)
+            tell(store_up, self._app, feature="broadcast", outage=outage)
         elif not up and self._lost_at is None:
             self._lost_at = time.monotonic()
             reason = "its subscriber connection is down"
-            store_down.send(self._app, feature="broadcast", reason=reason)
+            tell(store_down, self._app, feature="broadcast", reason=reason)

@@ -16,6 +16,7 @@ from ..redis.sender import commands_to
 from ..settings import resolve
 from ..signals import store_down
 from ..signals import store_up
+from ..signals import tell
 from .cluster import ClusterStore
 from .failover import Failover
 from .memory import MemoryStore
@@ -59,10 +60,10 @@ def redis_store(
 
     def on_open(reason: str) -> None:
         logger.warning("Rate limits go on without Redis at %s: %s", commands.address, reason)
-        store_down.send(app, feature="ratelimit", reason=reason)
+        tell(store_down, app, feature="ratelimit", reason=reason)
 
     def on_close(outage: float) -> None:
         logger.warning("Rate limits are back on Redis at %s after %.1f s", commands.address, outage)
-        store_up.send(app, feature="ratelimit", outage=outage)
+        tell(store_up, app, feature="ratelimit", outage=outage)
 
     return Failover(remote, memory, Breaker(on_open, on_close))

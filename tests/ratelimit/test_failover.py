@@ -104,6 +104,26 @@ def test_each_change_of_state_is_logged_and_announced_once(
     assert "back on Redis" in caplog.text
 
 
+def test_a_receiver_that_fails_fails_no_request(
+    app: Flask, own_redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    limited(app, own_redis, "1000/minute")
+    told: list[str] = []
+
+    def fails(sender: Flask, **terms: object) -> None:
+        told.append("reason" if "reason" in terms else "outage")
+        raise RuntimeError("the pager is away, too")
+
+    with store_down.connected_to(fails, app), store_up.connected_to(fails, app):
+        own_redis.kill()
+        assert {status(app) for _ in range(20)} == {200}
+        own_redis.start()
+        wait_until(lambda: status(app) == 200 and "outage" in told)
+
+    assert told == ["reason", "outage"]
+    assert "A receiver of the signal store-down failed" in caplog.text
+
+
 def test_a_password_in_the_url_is_in_no_log_line(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
