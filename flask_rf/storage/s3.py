@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -275,6 +277,9 @@ class S3Driver(Driver):
                 self._client.head_bucket(Bucket=self._bucket)
         except NotFound as error:
             raise Unavailable("there is no such bucket") from error
+        with suppress(NotFound):
+            self._head(f".health-{secrets.token_hex(8)}")
+            raise Unavailable("it has a file that nobody put there, so it is no S3")
 
 
 def _info(head: dict[str, Any]) -> FileInfo:

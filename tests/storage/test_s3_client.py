@@ -191,6 +191,7 @@ USES: dict[str, Callable[[Disk], Any]] = {
     "exists": lambda disk: disk.exists("a"),
     "visibility": lambda disk: disk.visibility("a"),
     "files": lambda disk: list(disk.files()),
+    "check": lambda disk: disk.driver.check(),
 }
 
 
