@@ -5,8 +5,10 @@ They are redis-py's connections without its pool, whose events and metrics cost 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from threading import Semaphore
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from .client import failures
@@ -15,21 +17,25 @@ from .client import RedisServer
 from .primary import Command
 from .primary import made_for
 
+_PAUSE = 0.002  # seconds between two looks whether a connection has come free
+
 
 class Pool:
     """The connections of one process.
 
     :param server: whom to dial.
-    :param most: connections in use at a time.
-    :param patience: seconds to wait for one then. To have none left at once would be taken for a
-        lost server.
+    :param most: how many there may be.
+    :param patience: seconds to wait for one if all are in use. To have none left at once would be
+        taken for a lost server.
     """
 
     def __init__(self, server: RedisServer, most: int, patience: float) -> None:
         self._server = server
+        self._most = most
         self._patience = patience
-        self._left = Semaphore(most)
-        self._idle: list[Any] = []
+        self._made = 0
+        self._making = Lock()
+        self._idle: list[Any] = []  # the one used last at the end, and taken first
 
     def execute(self, command: tuple[Any, ...]) -> Any:
         """Send ``command`` and wait for its reply.
@@ -67,39 +73,46 @@ class Pool:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.disconnect()
+        closed = []
+        while self._idle:
+            with suppress(IndexError):  # another thread took the last one
+                closed.append(self._idle.pop())
+                closed[-1].disconnect()
+        self._idle[:0] = closed
 
     def _borrow(self) -> Any:
         """A connection, which may have to be dialled.
 
         :raises redis.exceptions.MaxConnectionsError: all were in use all the time.
         """
-        from redis.exceptions import MaxConnectionsError
-
-        if not self._left.acquire(timeout=self._patience):
-            raise MaxConnectionsError(f"all connections were in use for {self._patience} s")
         try:
-            connection = self._idle.pop()  # the one used last
+            connection = self._idle.pop()
         except IndexError:
-            return self._new()
+            return self._another()
         if connection._sock is not None and _is_stale(connection):
             connection.disconnect()
         return connection
 
-    def _new(self) -> Any:
-        try:
-            return own_connection(self._server.client)
-        except BaseException:
-            self._left.release()
-            raise
+    def _another(self) -> Any:
+        from redis.exceptions import MaxConnectionsError
+
+        deadline = time.monotonic() + self._patience
+        while True:
+            with self._making:
+                if self._made < self._most:
+                    connection = own_connection(self._server.client)
+                    self._made += 1
+                    return connection
+            time.sleep(_PAUSE)
+            with suppress(IndexError):
+                return self._idle.pop()
+            if time.monotonic() > deadline:
+                raise MaxConnectionsError(f"all connections were in use for {self._patience} s")
 
     def _give_back(self, connection: Any) -> None:
         if connection._sock is None:
             self.close()  # the others may lead to the server that was lost, too
         self._idle.append(connection)
-        self._left.release()
 
 
 def _is_stale(connection: Any) -> bool:
