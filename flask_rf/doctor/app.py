@@ -97,6 +97,18 @@ def body_size(facts: AppFacts) -> Finding:
     return fine("request bodies", f"They have at most {facts.max_content_length:,} bytes.")
 
 
+def async_views(facts: AppFacts) -> Finding:
+    if not facts.async_views:
+        return fine("async views", "There are none, so gevent runs them all.")
+    first, more = facts.async_views[0], len(facts.async_views) - 1
+    named = f"The view of {first} and {more} more are" if more else f"The view of {first} is"
+    return advice(
+        "async views",
+        f"{named} async def: with gevent, one of two such requests at a time is a 500.",
+        "write it without async, or run gunicorn with --worker-class gthread",
+    )
+
+
 def proxies(facts: AppFacts) -> Finding | None:
     if "TRUSTED_PROXIES" not in facts.settings:
         return None
@@ -232,6 +244,7 @@ JUDGES = (
     secret_key,
     session_cookie,
     body_size,
+    async_views,
     proxies,
     one_process,
     prefix,

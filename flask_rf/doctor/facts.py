@@ -18,6 +18,7 @@ class AppFacts:
         are missing.
     :param rewrites_address: whether werkzeug's ProxyFix changes the client's address.
     :param workers: processes side by side, as far as the environment says.
+    :param async_views: endpoints whose view is an ``async def``.
     :param refused_limit: why the app's limits cannot be meant; empty where they can.
     """
 
@@ -30,6 +31,7 @@ class AppFacts:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rewrites_address: bool = False
     workers: int = 1
+    async_views: tuple[str, ...] = ()
     refused_limit: str = ""
 
 

@@ -8,6 +8,7 @@ import resource
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def app_facts(app: Flask) -> AppFacts:
         settings=_settings(app),
         rewrites_address=any(_rewrites_address(layer) for layer in _layers(app.wsgi_app)),
         workers=_workers(),
+        async_views=tuple(
+            name for name, view in app.view_functions.items() if iscoroutinefunction(view)
+        ),
         refused_limit=_refused_limit(app),
     )
 

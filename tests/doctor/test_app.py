@@ -57,6 +57,8 @@ CASES = [
     (changed(cookies={**COOKIES, "secure": False}), "advice", "SESSION_COOKIE_SECURE=True"),
     (changed(cookies={**COOKIES, "samesite": None}), "advice", "SESSION_COOKIE_SAMESITE='Lax'"),
     (changed(max_content_length=None), "advice", "MAX_CONTENT_LENGTH"),
+    (changed(async_views=("index",)), "advice", "of index is async def"),
+    (changed(async_views=("index", "tea")), "advice", "of index and 1 more are async def"),
     (changed(TRUSTED_PROXIES=(ip_network("0.0.0.0/0"),)), "hurts", "any client may claim"),
     (changed(TRUSTED_PROXIES=(ip_network("::/0"),)), "hurts", "any client may claim"),
     (changed(rewrites_address=True), "hurts", "x_for"),
@@ -106,7 +108,14 @@ def test_what_is_well_another_way_is_not_blamed(facts: AppFacts) -> None:
 def test_features_that_are_not_set_up_are_not_judged() -> None:
     bare = dataclasses.replace(GOOD, settings={})
     judges = [finding.subject for finding in judged(bare, app.JUDGES)]
-    assert judges == ["debug mode", "testing", "SECRET_KEY", "session cookie", "request bodies"]
+    assert judges == [
+        "debug mode",
+        "testing",
+        "SECRET_KEY",
+        "session cookie",
+        "request bodies",
+        "async views",
+    ]
 
 
 def test_every_finding_has_a_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,16 @@ def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
     assert app_facts(app).refused_limit.startswith("RATE_LIMIT_DEFAULT='banana': no limiter")
 
 
+def test_async_views_are_seen(app: Flask) -> None:
+    async def tea() -> str:
+        return "tea"
+
+    app.add_url_rule("/tea", view_func=tea)
+    app.add_url_rule("/", "index", lambda: "")
+    RF(app)
+    assert app_facts(app).async_views == ("tea",)
+
+
 def test_proxy_fix_is_found_within_other_middleware(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)  # type: ignore[method-assign]
     RF(app)  # which wraps it
