@@ -10,15 +10,18 @@ from flask import Flask
 from flask import has_request_context
 from flask import request
 from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
-#: In an app with ``host_matching``, the part of our rules that takes any host.
+#: In an app with ``host_matching`` or ``subdomain_matching``, the part of our rules that takes any.
 _HOST = "rf_host"
+_ANY = f"<{_HOST}:{_HOST}>"
 
 
 class EveryHost(Blueprint):
     """A blueprint whose rules match any host, also where an app tells its hosts apart.
 
-    A probe names the address of a pod, which no rule of the app's own does.
+    A probe names the address of a pod, which no rule of the app's own does; Werkzeug takes it for
+    a subdomain of its own.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -32,11 +35,19 @@ class EveryHost(Blueprint):
         return _SetupState(self, app, options, first_registration)
 
 
+class _AnyHost(BaseConverter):
+    def to_url(self, value: str) -> str:
+        return value  # an IPv6 address keeps its brackets, or it is not the request's own host
+
+
 class _SetupState(BlueprintSetupState):
     def add_url_rule(self, rule: str, *args: Any, **options: Any) -> None:
+        self.app.url_map.converters[_HOST] = _AnyHost
         if self.app.url_map.host_matching:
-            options["host"] = f"<{_HOST}>"
+            options["host"] = _ANY
         super().add_url_rule(rule, *args, **options)
+        if self.app.subdomain_matching:
+            super().add_url_rule(rule, *args, **options, subdomain=_ANY)
 
 
 def host_values(app: Flask, host: str) -> dict[str, str]:
@@ -53,3 +64,7 @@ def _fill_in(endpoint: str, values: dict[str, Any]) -> None:
     if current_app.url_map.host_matching:
         own = request.host.lower() if has_request_context() else current_app.config["SERVER_NAME"]
         values.setdefault(_HOST, own)
+    elif current_app.subdomain_matching and has_request_context():
+        adapter = current_app.create_url_adapter(request)
+        if adapter is not None and adapter.subdomain:
+            values.setdefault(_HOST, adapter.subdomain)

@@ -14,13 +14,23 @@ from flask_rf import RF
 from flask_rf.blueprints import EveryHost
 
 HOSTS = ["http://shop.example", "http://10.1.2.3:8000", "http://[2001:db8::1]:8000"]
+HOSTS += ["http://api.shop.example", "http://a.b.shop.example"]
+
+# Werkzeug's, about hosts that are none of the app's
+pytestmark = pytest.mark.filterwarnings("ignore:Current server name")
 
 
-@pytest.fixture
-def app() -> Flask:
-    app = Flask("shop", host_matching=True, static_host="shop.example")
+@pytest.fixture(params=["host", "subdomain"])
+def app(request: pytest.FixtureRequest) -> Flask:
+    """An app that tells its hosts apart in either of Flask's ways."""
+    if request.param == "host":
+        app = Flask("shop", host_matching=True, static_host="shop.example")
+        app.add_url_rule("/", "home", lambda: "home", host="shop.example")
+    else:
+        app = Flask("shop", subdomain_matching=True)
+        app.config["SERVER_NAME"] = "shop.example"
+        app.add_url_rule("/", "home", lambda: "home")
     app.config["SECRET_KEY"] = "a secret of the tests"
-    app.add_url_rule("/", "home", lambda: "home", host="shop.example")
     return app
 
 
@@ -65,6 +75,11 @@ def test_a_page_links_to_where_it_was_asked_for(app: Flask, client: FlaskClient)
     assert 'src="/broadcasting/rf.js"' in page
     with app.test_request_context(base_url="http://Shop.example"):
         assert url_for("rf_health.live") == "/health/live"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_dashboard_of_a_host_loads_from_it(client: FlaskClient, host: str) -> None:
+    assert 'src="/broadcasting/rf.js"' in client.get("/rf", base_url=host).text
 
 
 @pytest.mark.parametrize("host_matching", [True, False])
