@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from flask_rf.broadcast.envelope import Envelope
 from flask_rf.broadcast.history import History
+from flask_rf.broadcast.redis.cluster_listener import ClusterListener
 from flask_rf.broadcast.redis.keys import CLUSTER_PARTITIONS
 from flask_rf.broadcast.redis.keys import Keyspace
 from flask_rf.errors import RedisUnavailable
@@ -109,6 +111,30 @@ def test_presence_is_one_list_over_all_processes(
     here.broker._presence.bury(here.broker._id)  # type: ignore[attr-defined]
     assert not any(there.broker.users(room) for room in rooms)
     assert there.broker.occupied() == {}
+
+
+def test_what_changes_while_a_change_is_told_is_told_after_it(
+    redis_cluster: RedisClusterProcesses,
+    start: Callable[[RedisClusterProcesses], Ear],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ear = start(redis_cluster)
+    wait_until(lambda: ear.links == [True])
+    listener = ear.broker._listener  # type: ignore[attr-defined]
+    up, told = [False], ear.link_changed
+    monkeypatch.setattr(ClusterListener, "up", property(lambda self: up[0]))
+
+    def tell_slowly(now: bool) -> None:
+        if not now:
+            up[0] = True
+            back = threading.Thread(target=listener._part_changed)
+            back.start()
+            back.join()
+        told(now)
+
+    monkeypatch.setattr(ear, "link_changed", tell_slowly)
+    listener._part_changed()
+    assert ear.links == [True, False, True]
 
 
 def test_a_lost_server_silences_its_own_shards_only_and_till_it_is_back(

@@ -43,6 +43,7 @@ class ClusterListener:
         self._homes: dict[int, str] = {}
         self._listeners: dict[str, Listener] = {}
         self._told_up = False
+        self._telling = False
         self._changing = threading.RLock()
         self._stopped = threading.Event()
         self._look()
@@ -137,11 +138,20 @@ class ClusterListener:
         return Listener(source, self._keys, ear, partitions[0], channels)
 
     def _part_changed(self) -> None:
+        while self._begins_to_tell():
+            try:
+                self._ear.link_changed(self._told_up)
+            finally:
+                self._telling = False
+
+    def _begins_to_tell(self) -> bool:
+        """Whether there is a change, and nobody who tells another and looks again after it."""
         with self._changing:
-            up, changed = self.up, self.up != self._told_up
-            self._told_up = up
-        if changed:
-            self._ear.link_changed(up)
+            up = self.up
+            if self._telling or up == self._told_up:
+                return False
+            self._told_up, self._telling = up, True
+            return True
 
 
 class _Part:
