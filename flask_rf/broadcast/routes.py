@@ -36,6 +36,7 @@ from .sse import refused
 from .sse import Streams
 from .websocket import detach
 from .websocket import detachable
+from .websocket import hands_over
 from .websocket import NoReader
 from .websocket import serve
 from .wire import close_frame
@@ -95,6 +96,8 @@ class _Routes:
             abort(Response("", 426, {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}))
         if not _is_nonce(request.headers.get("Sec-WebSocket-Key", "")):
             abort(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+        if not hands_over(request.environ):
+            abort(501, "this server keeps its connections; serve WebSockets with gunicorn")
         # simple-websocket accepts permessage-deflate unasked: up to 146 KiB a connection.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
 

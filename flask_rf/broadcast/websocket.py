@@ -43,6 +43,13 @@ class NoReader:
         pass
 
 
+def hands_over(environ: dict[str, Any]) -> bool:
+    """Whether the server lets a view have the connection, in a way that simple-websocket knows."""
+    known = ("werkzeug.socket", "gunicorn.socket", "eventlet.input")
+    by_gevent = environ.get("SERVER_SOFTWARE", "").startswith("gevent")
+    return by_gevent or any(name in environ for name in known)
+
+
 def detachable(environ: dict[str, Any]) -> bool:
     """Whether the socket can leave its server: without TLS, under gunicorn's gevent worker."""
     sock = environ.get("gunicorn.socket")

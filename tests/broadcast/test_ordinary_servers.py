@@ -1,9 +1,10 @@
-"""Sockets that cannot leave their server: behind TLS, and in a thread each."""
+"""Servers that sockets cannot leave: behind TLS, in a thread each, and where none can be had."""
 
 from __future__ import annotations
 
 import signal
 import ssl
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,14 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.broadcast.client import get
+from tests.broadcast.client import send
 from tests.broadcast.client import Socket
+from tests.broadcast.client import Stream
 from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import accepts
+from tests.parts.processes import free_port
+from tests.parts.processes import Process
 
 pytestmark = pytest.mark.servers
 
@@ -65,6 +72,25 @@ def test_on_sigterm_clients_are_told_to_come_back(server: Gunicorn) -> None:
     assert client.closed() == 4200
     client.cut()
     assert server.stop() == 0
+
+
+def test_a_server_that_keeps_its_connections_serves_streams(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "waitress", "--port", str(port), "tests.apps.events:app"]
+    waitress = Process(command, tmp_path / "waitress.log")
+    waitress.await_start(lambda: accepts(port))
+    try:
+        handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        handshake["Sec-WebSocket-Key"] = "MDEyMzQ1Njc4OWFiY2RlZg=="
+        status, body = get(port, "/app/flask-rf?protocol=7", **handshake)
+        assert status == 501 and b"serve WebSockets with gunicorn" in body
+        stream = Stream(port, "chat")
+        stream.until("pusher_internal:subscription_succeeded")
+        send(port, "chat", "hi")
+        assert stream.until("message")["data"] == "hi"
+        assert "Traceback" not in waitress.output()
+    finally:
+        waitress.stop()
 
 
 def publish(server: Gunicorn, body: str) -> None:
