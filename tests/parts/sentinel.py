@@ -53,8 +53,8 @@ class SentinelProcesses:
 
     def wait_for_replacement(self) -> None:
         """Wait until the replica is the primary."""
-        wait_until(lambda: self._master()["port"] == self.replica.port, 20, "a new primary")
-        wait_until(lambda: self.replica.client.role()[0] == b"master", 20, "its promotion")
+        wait_until(lambda: self._master()["port"] == self.replica.port, 60, "a new primary")
+        wait_until(lambda: self.replica.client.role()[0] == b"master", 60, "its promotion")
 
     def _stop_sentinel(self) -> None:
         self.client.close()

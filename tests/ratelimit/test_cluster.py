@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -165,3 +166,31 @@ def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
 
     lost.start()
     wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone))
+
+
+@pytest.mark.parametrize("strategy", ["sliding-window", "fixed-window"])
+def test_a_limit_is_kept_to_the_last_request_while_its_slot_moves(
+    app: Flask, cluster: RedisClusterProcesses, strategy: str
+) -> None:
+    limiter = Limiter(app, redis_url=cluster.url, timeout=5.0, strategy=strategy)
+    app.add_url_rule("/a", "a", limiter.limit("800/hour")(lambda: "a"))
+
+    def ask_until_denied() -> int:
+        client, let_in = app.test_client(), 0
+        while client.get("/a").status_code == 200:
+            let_in += 1
+        return let_in
+
+    assert app.test_client().get("/a").status_code == 200
+    (key,) = [key.decode() for node in cluster.nodes for key in node.client.keys()]
+    at, moves = cluster.nodes.index(cluster.holder_of(key)), 0
+    with ThreadPoolExecutor(4) as threads:
+        askers = [threads.submit(ask_until_denied) for _ in range(4)]
+        while not all(asker.done() for asker in askers):
+            source, target = cluster.nodes[at], cluster.nodes[(at + 1) % 3]
+            cluster.move_slot(key, source, target)
+            at, moves = (at + 1) % 3, moves + 1
+            time.sleep(0.02)
+
+    assert sum(asker.result() for asker in askers) == 799
+    assert moves > 1
