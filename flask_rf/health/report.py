@@ -38,7 +38,7 @@ class Report:
             body["output"] = self.output
         if details:
             body["checks"] = {o.check.name: [describe(o)] for o in self.outcomes}
-        return json.dumps(body, default=str)
+        return json.dumps(body)
 
 
 PASSING = Report("pass")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,14 +59,26 @@ def grade(value: float, warn: float, fail: float) -> Status:
 
 
 def result_of(returned: Any) -> Result:
-    """Understand what a check function returned."""
-    if isinstance(returned, Result):
-        return returned
+    """Understand what a check function returned.
+
+    :raises Exception: its details cannot be written as JSON.
+    """
     if returned is None or returned is True:
         return Result()
     if returned is False:
         return Result("fail", "returned False")
-    if isinstance(returned, Mapping) and returned.get("status", "pass") in _BY_SEVERITY:
-        details = {str(k): v for k, v in returned.items() if k not in ("status", "output")}
-        return Result(returned.get("status", "pass"), str(returned.get("output", "")), details)
+    found = _of_mapping(returned) if isinstance(returned, Mapping) else returned
+    if isinstance(found, Result) and found.status in _BY_SEVERITY:
+        return Result(found.status, str(found.output), _as_told(found.details))
     return Result("fail", f"returned {type(returned).__name__}, which says nothing")
+
+
+def _of_mapping(returned: Mapping[Any, Any]) -> Result:
+    details = {str(k): v for k, v in returned.items() if k not in ("status", "output")}
+    return Result(returned.get("status", "pass"), returned.get("output", ""), details)
+
+
+def _as_told(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy as JSON holds it, made while the check may still fail; NaN is no number there."""
+    told: dict[str, Any] = json.loads(json.dumps(dict(details), default=str), parse_constant=str)
+    return told

@@ -15,6 +15,7 @@ from flask import Flask
 from ..checks import Check
 from ..checks import checks_of
 from ..signals import health_checked
+from ..signals import tell
 from .options import HealthOptions
 from .result import Outcome
 from .result import Result
@@ -59,7 +60,7 @@ class Runner:
         try:
             run.outcomes = outcomes = tuple(self._results())
             statuses = {outcome.check.name: outcome.result.status for outcome in outcomes}
-            health_checked.send(self._app, statuses=statuses)
+            tell(health_checked, self._app, statuses=statuses)
         finally:
             # Also when the leading request is killed: those who wait then lead themselves.
             run.end()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -20,6 +21,11 @@ def test_rule_20_these_pass(returned: Any) -> None:
     assert result_of(returned) == Result("pass")
 
 
+def test_rule_20_details_are_told_as_json_holds_them() -> None:
+    found = result_of({"share": float("nan"), "since": date(2026, 1, 2), "few": (1, 2)})
+    assert found.details == {"share": "NaN", "since": "2026-01-02", "few": [1, 2]}
+
+
 def test_rule_20_false_fails() -> None:
     assert result_of(False).status == "fail"
 
@@ -29,7 +35,10 @@ def test_rule_20_a_dict_says_what_it_says() -> None:
     assert found == Result("warn", "slow", {"observedValue": 7})
 
 
-@pytest.mark.parametrize("returned", [0, 1, "ok", [], {"status": "up"}, {"status": ["pass"]}])
+@pytest.mark.parametrize(
+    "returned",
+    [0, 1, "ok", [], {"status": "up"}, {"status": ["pass"]}, Result("ok")],  # type: ignore[arg-type]
+)
 def test_rule_20_what_says_nothing_fails(returned: Any) -> None:
     assert result_of(returned).status == "fail"
     assert type(returned).__name__ in result_of(returned).output

@@ -16,8 +16,10 @@ from flask import g
 from flask_rf.checks import add_check
 from flask_rf.checks import Check
 from flask_rf.health.options import HealthOptions
+from flask_rf.health.report import report
 from flask_rf.health.result import Outcome
 from flask_rf.health.runner import Runner
+from flask_rf.signals import health_checked
 
 from ..parts.processes import wait_until
 
@@ -201,6 +203,22 @@ def test_rule_18_a_check_that_raises_anything_fails_alone(app: Flask, error: Bas
     broken, sound = runner.outcomes()
     assert (broken.result.status, sound.result.status) == ("fail", "pass")
     assert broken.result.output == f"raised {type(error).__name__}"
+
+
+def test_rule_18_a_check_that_returns_what_cannot_be_told_fails_alone(app: Flask) -> None:
+    untold = Check("untold", lambda: {"pools": {("db", 1): 3}})
+    runner = runner_of(app, untold, Check("sound", lambda: None))
+    assert statuses(runner.outcomes()) == {"untold": "fail", "sound": "pass"}
+    assert '"raised TypeError"' in report(runner.outcomes()).body(details=True)
+
+
+def test_a_receiver_that_fails_keeps_no_probe_from_its_answer(app: Flask) -> None:
+    def fail(app: Flask, **_: Any) -> None:
+        raise LookupError
+
+    health_checked.connect(fail, app)
+    runner = runner_of(app, Check("sound", lambda: None))
+    assert statuses(runner.outcomes()) == {"sound": "pass"}
 
 
 def test_rule_11_the_text_of_an_error_is_not_told(app: Flask) -> None:
