@@ -18,4 +18,11 @@ def _is_cross_site(environ: Mapping[str, Any]) -> bool:
         return bool(site == "cross-site")
     # A browser without fetch metadata; one that names no page may have been told not to.
     page = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
-    return page is not None and urlsplit(page).netloc != environ.get("HTTP_HOST")
+    return page is not None and _host_of(page) != environ.get("HTTP_HOST")
+
+
+def _host_of(page: str) -> str | None:
+    try:
+        return urlsplit(page).netloc
+    except ValueError:  # no URL at all
+        return None

@@ -515,6 +515,7 @@ def test_rule_43_an_exempt_view_is_untouched_and_does_not_vary(app: Flask) -> No
         ({"Referer": "https://evil.example/page", "Cookie": "a=b"}, False),
         ({"Origin": "https://evil.example", "Cookie": "a=b"}, False),
         ({"Referer": "http://localhost/page", "Cookie": "a=b"}, True),
+        ({"Referer": "http://[", "Cookie": "a=b"}, False),
         ({"Cookie": "a=b"}, True),
     ],
 )
