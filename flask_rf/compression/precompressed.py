@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from flask import current_app
 from flask import request
@@ -26,8 +27,9 @@ def substitute(response: Response, codings: Sequence[str]) -> None:
         return
     for coding in codings:
         sibling = path + _EXTENSIONS.get(coding, "")
-        if sibling != path and _is_current(sibling, path):
-            _send(response, sibling)
+        file = _opened(sibling, path) if sibling != path else None
+        if file is not None:
+            _send(response, file)
             mark_encoded(response, coding)
             return
 
@@ -40,20 +42,20 @@ def _static_path() -> str | None:
     return owner.static_folder and safe_join(owner.static_folder, arguments["filename"])
 
 
-def _is_current(sibling: str, path: str) -> bool:
-    """Whether ``sibling`` is a file made after the last change of ``path``.
+def _opened(sibling: str, path: str) -> BinaryIO | None:
+    """``sibling``, if it is a file made after the last change of ``path`` and can be read.
 
     Whole seconds count: archives and some file systems keep no more.
     """
     try:
         made, changed = os.path.getmtime(sibling), os.path.getmtime(path)
+        is_current = int(made) >= int(changed) and os.path.isfile(sibling)
+        return open(sibling, "rb") if is_current else None
     except OSError:
-        return False
-    return int(made) >= int(changed) and os.path.isfile(sibling)
+        return None
 
 
-def _send(response: Response, sibling: str) -> None:
-    file = open(sibling, "rb")
+def _send(response: Response, file: BinaryIO) -> None:
     if hasattr(response.response, "close"):
         response.response.close()
     response.response = wrap_file(request.environ, file)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from typing import BinaryIO
+from typing import cast
 
 import brotli
 import pytest
@@ -14,6 +16,7 @@ from flask.testing import FlaskClient
 
 from flask_rf import Compress
 from flask_rf import compression
+from flask_rf.compression import precompressed
 from flask_rf.compression.codecs import Codec
 from flask_rf.compression.codecs import make_codec
 
@@ -102,6 +105,21 @@ def test_rule_38_a_sibling_older_than_its_file_is_not_served(
         os.utime(folder / name, (1, 1))
     with client.get("/static/app.js", headers=BROWSER) as response:
         assert response.data == SCRIPT
+
+
+def test_rule_38_a_sibling_that_cannot_be_opened_is_passed_over(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, or replaced at this very moment."""
+
+    def refuse_brotli(name: str, mode: str) -> BinaryIO:
+        if name.endswith(".br"):
+            raise PermissionError
+        return cast(BinaryIO, open(name, mode))
+
+    monkeypatch.setattr(precompressed, "open", refuse_brotli, raising=False)
+    with client.get("/static/app.js", headers=BROWSER) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
 
 
 def test_rule_38_the_tag_is_suffixed_and_gives_304(client: FlaskClient) -> None:
