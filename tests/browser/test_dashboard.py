@@ -149,6 +149,21 @@ def test_it_fits_a_phone_and_a_desktop_by_day_and_by_night(
     assert [url for url in elsewhere if not url.startswith(("data:", "ws"))] == []
 
 
+def test_a_second_between_gaps_is_drawn_wide_enough_to_be_seen(
+    open_window: Callable[..., Page], server: Gunicorn
+) -> None:
+    page = open_window()
+    enter(page, server.url)
+    width = """async () => {
+        const { drawLines } = await import("/rf/static/charts.js");
+        const svg = document.querySelector("header").appendChild(
+            document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+        drawLines(svg, [{ name: "p50", values: [null, null, 4, null, null] }], 10);
+        return svg.querySelector("polyline").getBBox().width;
+    }"""
+    assert page.evaluate(width) > 0
+
+
 def test_what_strangers_have_written_stays_text(
     open_window: Callable[..., Page], server: Gunicorn
 ) -> None:

@@ -127,6 +127,7 @@ def test_machines_whose_clocks_differ_are_added_up_all_the_same() -> None:
         told += [now("a", second, requests(4)), now("b", second + 3600, requests(4))]
     at = "data.worker === 'b' ? of(data) - 3600 + 0.3 : of(data)"
     assert evaluate("figures.now.rate", *told, at=at) == 2
+    assert evaluate("figures.routes[0].rate", *told, at=at) == 2
     assert evaluate("figures.workers.length", *told, at=at) == 2
 
 

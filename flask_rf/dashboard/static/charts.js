@@ -35,7 +35,14 @@ const runs = (values) => {
     if (last && last.at(-1)[0] === index - 1) last.push([index, value]);
     else found.push([[index, value]]);
   });
-  return found;
+  return found.map(visible);
+};
+
+/** A second between gaps, which is a point, as a dash of its length. */
+const visible = (run) => {
+  if (run.length > 1) return run;
+  const [[index, value]] = run;
+  return [[index - 0.5, value], [index + 0.5, value]];
 };
 
 /** One or several lines. @param {{name: string, values: (number | null)[]}[]} lines */

@@ -252,8 +252,9 @@ export class Figures {
     return [...this.#workers.values()].flatMap(({ recent }) => recent);
   }
 
+  /** That the tables are of: those of the worker heard longest, for seconds differ by machine. */
   #seconds() {
-    return Math.max(new Set(this.#recent().map(({ second }) => second)).size, 1);
+    return Math.max(most([...this.#workers.values()].map(({ recent }) => recent.length)), 1);
   }
 
   #delays() {
