@@ -138,7 +138,7 @@ def _merge_metrics() -> None:
     from .metrics.archive import compact
 
     if _metrics.folder is not None:
-        with suppress(Busy), locked(_metrics.folder):
+        with suppress(Busy, OSError), locked(_metrics.folder):
             compact(_metrics.folder)
 
 

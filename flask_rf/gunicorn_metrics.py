@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import logging
 import os
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 from . import metric_files
 from .errors import ConfigurationError
 from .kinds import listener
+
+logger = logging.getLogger("flask_rf")
 
 _BIND = "METRICS_BIND"
 _EXPORTER = (sys.executable, "-m", "flask_rf.metrics.exporter")
@@ -74,8 +77,11 @@ class MasterMetrics:
         self._dead.add(pid)
         for dead in list(self._dead):
             try:
+                # Somebody may have cleaned up; without it the next worker could not start.
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 metric_files.mark_dead(self.folder, dead)
-            except metric_files.Busy:
+            except (metric_files.Busy, OSError) as error:
+                logger.warning("the metrics of the worker %d wait: %s", dead, error)
                 return  # the next worker's end is another chance
             self._dead.discard(dead)
 

@@ -67,10 +67,11 @@ def _answer(environ: Mapping[str, Any]) -> Answer:
         return _plain("405 Method Not Allowed", "GET is all there is", Allow="GET, HEAD")
     try:
         fields = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS)
-        found = expose(environ.get("HTTP_ACCEPT", ""), fields.get("name[]", ()))
     except ValueError:
         return _plain("400 Bad Request", f"at most {_MOST_FIELDS} names")
-    except Busy as error:
+    try:
+        found = expose(environ.get("HTTP_ACCEPT", ""), fields.get("name[]", ()))
+    except (Busy, OSError) as error:
         return _plain("503 Service Unavailable", str(error))
     headers = [("Content-Type", found.content_type), ("Cache-Control", "no-store")]
     return "200 OK", headers, found.body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -143,6 +144,19 @@ def test_twenty_restarts_leave_no_more_files_and_equal_totals(
     assert archives == ["counter_archive.db", "gauge_max_archive.db", "histogram_archive.db"]
     kinds = {name.rpartition("_")[0] for name in files(tmp_path)}
     assert len(files(tmp_path)) <= len(kinds) * 4 + len(archives)
+
+
+def test_a_folder_that_somebody_removes_costs_the_numbers_and_no_server(
+    start: Callable[..., Gunicorn], tmp_path: Path
+) -> None:
+    server = start("--workers", "1")
+    (former,) = wait_for_workers(server, tmp_path, 1)
+    shutil.rmtree(tmp_path / "m")
+    os.kill(former, signal.SIGTERM)
+    wait_until(lambda: former not in workers_of(server), 60, "its end")
+    wait_for_workers(server, tmp_path, 1)
+    post(server, "/orders/it/5")
+    assert orders(server) == 1
 
 
 def test_sockets_and_events_are_counted_over_workers(start: Callable[..., Gunicorn]) -> None:

@@ -113,12 +113,13 @@ def test_it_can_be_elsewhere(app: Flask) -> None:
     assert app.test_client().get("/metrics").status_code == 404
 
 
-def test_a_lock_that_is_never_free_is_said(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Busy("not free for 5 s"), OSError("no such directory")])
+def test_files_that_cannot_be_read_are_said(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def busy(*_: Any) -> None:
-        raise Busy("not free for 5 s")
+    def fail(*_: Any) -> None:
+        raise error
 
-    monkeypatch.setattr(scrape, "expose", busy)
+    monkeypatch.setattr(scrape, "expose", fail)
     response = client.get("/metrics")
-    assert (response.status_code, response.text) == (503, "not free for 5 s\n")
+    assert (response.status_code, response.text) == (503, f"{error}\n")
