@@ -67,6 +67,7 @@ class Publisher:
         self._started_in = 0
         self._watched = 0
         self._slow: dict[str, Any] = {}
+        self._asking: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def start(self) -> None:
@@ -103,8 +104,19 @@ class Publisher:
             count -= len(largest) - len(others)
             self._slow["channels"] = {"count": count, "largest": others[:_CHANNELS]}
         if second % _HEALTH == 0 or "health" not in self._slow:
-            self._slow["health"] = self._health()
-        return self._slow
+            self._ask_health()
+        return {"health": None, **self._slow}
+
+    def _ask_health(self) -> None:
+        """In a thread aside: while a check hangs, all else is told as ever."""
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(
+                target=self._renew_health, name="rf-dashboard-health", daemon=True
+            )
+            self._asking.start()
+
+    def _renew_health(self) -> None:
+        self._slow["health"] = self._health()
 
     def _tell(self, event: str, facts: dict[str, Any]) -> None:
         told = {"worker": f"{self._host}:{os.getpid()}", "app": self._app_name, **facts}

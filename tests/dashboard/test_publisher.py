@@ -22,7 +22,7 @@ class Air:
 
     def __init__(self) -> None:
         self.viewers = 0
-        self.down = False
+        self.down = self.broken = False
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.asked = 0
 
@@ -34,6 +34,8 @@ class Air:
         self.asked += 1
         if self.down:
             raise RedisUnavailable("listing channels", "gone")
+        if self.broken:
+            raise LookupError
         return self.viewers
 
     def busiest(self, most: int) -> tuple[int, list[tuple[str, int, int]]]:
@@ -120,7 +122,33 @@ def test_health_is_asked_for_seldom(publisher: Publisher, air: Air, checked: lis
     for second in range(101, 121):
         publisher.tick(second)
     assert len(checked) <= 5
-    assert air.told[-1][1]["health"] == {"status": "pass"}
+    wait_until(lambda: checked)
+
+    def is_told() -> bool:
+        publisher.tick(121)
+        return bool(air.told[-1][1]["health"] == {"status": "pass"})
+
+    wait_until(is_told)
+
+
+def test_while_a_check_hangs_all_else_is_told_and_it_is_not_asked_again(
+    app: Flask, air: Air, checked: list[int]
+) -> None:
+    goes_on = threading.Event()
+
+    def hang() -> None:
+        checked.append(1)
+        goes_on.wait()
+
+    publisher = Publisher(app, air, Collector(app), hang)
+    air.viewers = 1
+    try:
+        for second in range(102, 122):
+            publisher.tick(second)
+        assert air.events().count("now") == 20
+        assert len(checked) <= 1
+    finally:
+        goes_on.set()
 
 
 def test_without_redis_nobody_is_told_and_all_goes_on(publisher: Publisher, air: Air) -> None:
@@ -152,7 +180,7 @@ def test_it_runs_once_in_a_process_and_ends_with_its_app(air: Air) -> None:
 def test_a_tick_that_fails_is_logged_and_the_next_one_tried(
     app: Flask, air: Air, caplog: pytest.LogCaptureFixture
 ) -> None:
-    air.viewers = 1
-    publisher = Publisher(app, air, Collector(app), lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    air.viewers, air.broken = 1, True
+    publisher = Publisher(app, air, Collector(app), lambda: None)
     publisher.start()
     wait_until(lambda: caplog.text.count("the dashboard is told nothing this second") > 1)
