@@ -153,7 +153,7 @@ current_request: Callable[[], Request] = request._get_current_object  # type: ig
 
 def add_headers(
     current: Request,
-    response: Response,
+    response: Response | None,
     headers: Mapping[str, Iterable[Header]],
     vary: Iterable[str] = (),
 ) -> None:
@@ -162,6 +162,8 @@ def add_headers(
     They are written as the response starts, past what the app's own functions look at. What
     is added again, as Flask handles an error after the response that failed, stands once.
 
+    :param response: None while there is none yet, after an error: should a function after the
+        request fail again over its page, ours are not reached.
     :param headers: by their kind (:func:`~flask_rf.response_headers.kind_of`); what others
         wrote of that kind gives way.
     :param vary: names for the one ``Vary`` line.
@@ -170,7 +172,9 @@ def add_headers(
     outgoing = layer or Outgoing()
     outgoing.headers.update(headers)
     outgoing.vary += vary
-    if layer is None:  # Nobody would write them: a view called by hand, app.wsgi_app put back.
+    if (
+        layer is None and response is not None
+    ):  # Nobody would write them: a view called by hand, app.wsgi_app put back.
         response.headers = Headers(outgoing.join(response.headers))
 
 

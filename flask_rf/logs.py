@@ -75,6 +75,7 @@ class CompiledAccessLog:
         started: _Started | None = current.environ.get(_STARTED)
         if started is None:
             return response
+        started.is_answered = True
         entry = self._entry(current.environ, started.route, response.status_code)
         if _is_socket(current, response):
             # What follows on the connection is no response; nobody closes this one.
@@ -96,6 +97,12 @@ class CompiledAccessLog:
         started: _Started | None = environ.get(_STARTED)
         if started is not None:
             _write(started, self._entry(environ, started.route, 500), 0)
+
+    def returned(self, environ: dict[str, Any]) -> None:
+        """Log a request whose functions after it have failed, for the error's page as well."""
+        started: _Started | None = environ.get(_STARTED)
+        if started is not None and not started.is_answered:
+            _write(started, self._entry(environ, started.route, 500), None)
 
     def _entry(self, environ: dict[str, Any], route: str | None, status: int) -> dict[str, Any]:
         request_id = self._app.extensions.get("rf_request_id")
@@ -119,6 +126,7 @@ class _Started:
 
     time: float
     route: str | None
+    is_answered: bool = False
     is_logged: bool = False
 
 
@@ -132,7 +140,9 @@ class _Leaving:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         outer = environ.pop(_STARTED, None)
         try:
-            return self._app(environ, start_response)
+            body = self._app(environ, start_response)
+            self._log.returned(environ)
+            return body
         except BaseException:  # of a socket too: so flask-sock tells gunicorn that it had one
             self._log.left(environ)
             raise

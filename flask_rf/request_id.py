@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
+from flask import got_request_exception
 from flask import has_request_context
 from flask import request
 from flask import Response
@@ -137,10 +138,16 @@ class CompiledRequestID:
         return self.identity_of(environ).request_id
 
     def after(self, response: Response) -> Response:
+        self._add_header(response)
+        return response
+
+    def failed(self, app: Flask, **_: Any) -> None:
+        self._add_header(None)
+
+    def _add_header(self, response: Response | None) -> None:
         current = hooks.current_request()
         request_id = self.identity_of(current.environ).request_id
         hooks.add_headers(current, response, {self._kind: ((self.header, request_id),)})
-        return response
 
     def _settle(self, environ: Environ) -> Identity:
         inbound = environ.get(self._environ_header)
@@ -182,6 +189,7 @@ class RequestID(Recipe[CompiledRequestID]):
     def compile(self, app: Flask) -> CompiledRequestID:
         compiled = CompiledRequestID(resolve(app, RequestIDOptions, self.given))
         hooks.place(app, "request_id", after=compiled.after)
+        got_request_exception.connect(compiled.failed, app)
         return compiled
 
     def headers(self) -> dict[str, str]:

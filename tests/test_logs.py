@@ -277,6 +277,16 @@ def test_rule_12_a_failure_after_the_request_leaves_one_line(app: Flask, log: Lo
     assert log.entry()["status"] == 500
 
 
+def test_rule_12_a_failure_before_the_log_has_its_turn_leaves_one_line(
+    app: Flask, log: Log
+) -> None:
+    AccessLog(app)
+    app.after_request(lambda response: 1 / 0)
+    app.test_client().get("/orders/7", buffered=True)
+    entry = log.entry()
+    assert (entry["status"], entry["route"]) == (500, "/orders/<int:number>")
+
+
 def test_rule_12_endpoints_of_flask_rf_itself_are_passed_over(app: Flask, log: Log) -> None:
     AccessLog(app)
     hooks.exempt(app, "o")

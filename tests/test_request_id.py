@@ -182,6 +182,15 @@ def test_rule_04_every_response_has_exactly_one(
     assert response.headers.getlist("X-Request-ID") == [MINE]
 
 
+def test_rule_04_a_function_after_the_request_that_always_fails_takes_none_away(app: Flask) -> None:
+    RequestID(app)
+    app.after_request(lambda response: 1 / 0)
+    app.add_url_rule("/", view_func=lambda: "")
+    response = app.test_client().get("/", headers={"X-Request-ID": MINE})
+    assert response.status_code == 500
+    assert response.headers.getlist("X-Request-ID") == [MINE]
+
+
 def test_rule_04_a_url_preprocessor_that_aborts_gets_one_too(app: Flask) -> None:
     RequestID(app)
     app.url_value_preprocessor(lambda endpoint, values: abort(404))

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
+from flask import got_request_exception
 
 from .. import hooks
 from ..errors import SetupError
@@ -71,6 +72,7 @@ class CORS(Recipe[CompiledCORS]):
         options = resolve(app, CORSOptions, self.given)
         compiled = CompiledCORS(app, _policies(app, options))
         hooks.place(app, "cors", before=compiled.before, after=compiled.after)
+        got_request_exception.connect(compiled.failed, app)
         return compiled
 
 

@@ -54,11 +54,13 @@ class CompiledCORS:
             # A URL preprocessor that aborts goes past the functions before a request.
             late = None if _ANSWERED in current.environ else self._answer(current)
             return response if late is None else late
-        policy = self._policy_of(current.endpoint, current.path)
-        if policy is not None:
-            headers = _headers(policy, current.environ.get("HTTP_ORIGIN"))
-            hooks.add_headers(current, response, headers, policy.vary)
+        self._add_headers(current, response)
         return response
+
+    def failed(self, app: Flask, **_: object) -> None:
+        current = hooks.current_request()
+        if not is_preflight(current):
+            self._add_headers(current, None)
 
     def allows_origin(self, origin: str, path: str) -> bool:
         """Whether a page of ``origin`` may use ``path``; for WebSocket handshakes,
@@ -79,6 +81,12 @@ class CompiledCORS:
             preflight.environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"],
             preflight.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
         )
+
+    def _add_headers(self, current: Request, response: Response | None) -> None:
+        policy = self._policy_of(current.endpoint, current.path)
+        if policy is not None:
+            headers = _headers(policy, current.environ.get("HTTP_ORIGIN"))
+            hooks.add_headers(current, response, headers, policy.vary)
 
     def _answer(self, preflight: Request) -> Response | None:
         policy = self.policy_for(preflight)

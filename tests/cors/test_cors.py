@@ -284,6 +284,15 @@ def test_rule_34_errors_and_redirects_carry_cors_headers(
     assert response.headers.getlist("Vary") == ["Origin"]
 
 
+def test_rule_34_a_function_after_the_request_that_always_fails_takes_none_away(
+    app: Flask,
+) -> None:
+    app.after_request(lambda response: 1 / 0)
+    app.add_url_rule("/x", view_func=lambda: "", endpoint="x")
+    response = shop(app).request(path="/x")
+    assert (response.status_code, cors_headers(response)) == (500, {"Allow-Origin": SHOP})
+
+
 def test_rule_34_a_redirect_of_the_router_carries_cors_headers(app: Flask) -> None:
     app.add_url_rule("/folder/", view_func=lambda: "", endpoint="folder")
     response = shop(app).request(path="/folder")
