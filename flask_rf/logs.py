@@ -86,7 +86,9 @@ class CompiledAccessLog:
             # The server sends the file by itself, and does not tell.
             _write(started, entry, response.content_length)
         elif response.is_streamed:
-            response.response = _Counted(response, lambda size: _write(started, entry, size))
+            response.response = _Counted(
+                response, lambda size, changes: _write(started, entry | changes, size)
+            )
         else:
             size = response.calculate_content_length
             response.call_on_close(lambda: _write(started, entry, size()))
@@ -180,10 +182,15 @@ class AccessLog(Recipe[CompiledAccessLog]):
 
 
 class _Counted:
-    """A streamed body that counts its bytes, and tells how many when it is closed."""
+    """A streamed body that counts its bytes, and tells how many when it is closed.
 
-    def __init__(self, response: Response, closed: Callable[[int], None]) -> None:
+    :param closed: told as well what else the line says: where it failed before there was
+        anything to send servers answer with 500.
+    """
+
+    def __init__(self, response: Response, closed: Callable[[int, dict[str, Any]], None]) -> None:
         self._size = 0
+        self._changes: dict[str, Any] = {}
         self._chunks = response.iter_encoded()
         self._close = getattr(response.response, "close", None)
         self._closed = closed
@@ -192,7 +199,12 @@ class _Counted:
         return self
 
     def __next__(self) -> bytes:
-        chunk = next(self._chunks)
+        try:
+            chunk = next(self._chunks)
+        except BaseException as error:
+            if not self._size and not isinstance(error, StopIteration):
+                self._changes = {"status": 500}
+            raise
         self._size += len(chunk)
         return chunk
 
@@ -201,7 +213,7 @@ class _Counted:
             if self._close is not None:
                 self._close()
         finally:
-            self._closed(self._size)
+            self._closed(self._size, self._changes)
 
 
 def _is_socket(current: Request, response: Response) -> bool:

@@ -46,22 +46,36 @@ class _Passage:
 
 
 class _Stream(Iterator[bytes]):
-    """A streamed body that tells when it is closed, even where that fails."""
+    """A streamed body that tells when it is closed, even where that fails.
 
-    def __init__(self, body: Iterable[bytes], closed: Callable[[], None]) -> None:
+    :param closed: told whether it failed before there was anything to send: servers answer
+        that with 500.
+    """
+
+    def __init__(self, body: Iterable[bytes], closed: Callable[[bool], None]) -> None:
         self._body = body
         self._next = iter(body).__next__
         self._closed = closed
+        self._failed = self._has_begun = False
 
     def __next__(self) -> bytes:
-        return self._next()
+        return self._next() if self._has_begun else self._begin()
+
+    def _begin(self) -> bytes:
+        try:
+            first = self._next()
+        except BaseException as error:
+            self._failed = not isinstance(error, StopIteration)
+            raise
+        self._has_begun = True
+        return first
 
     def close(self) -> None:
         try:
             if hasattr(self._body, "close"):
                 self._body.close()
         finally:
-            self._closed()
+            self._closed(self._failed)
 
 
 class Timing:
@@ -105,7 +119,11 @@ class Timing:
             self._end(passage, passage.request, 500)
         elif _is_timed_to_its_end(response):
             status = response.status_code
-            return _Stream(body, lambda: self._end(passage, passage.request, status))
+
+            def closed(failed: bool) -> None:
+                self._end(passage, passage.request, 500 if failed else status)
+
+            return _Stream(body, closed)
         else:
             self._end(passage, passage.request, response.status_code)
         return body

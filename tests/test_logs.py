@@ -217,6 +217,23 @@ def test_rule_12_a_stream_counts_what_was_taken_and_is_closed_once(
     assert stream.closed == 1
 
 
+@pytest.mark.parametrize(("sent", "status"), [(0, 500), (1, 200)])
+def test_rule_12_a_stream_that_fails_is_logged_with_the_status_that_was_sent(
+    app: Flask, log: Log, sent: int, status: int
+) -> None:
+    def chunks() -> Iterator[str]:
+        yield from ["one"] * sent
+        raise LookupError("gone")
+
+    app.add_url_rule("/stream", view_func=lambda: Response(chunks()))
+    AccessLog(app)
+    body = app(create_environ("/stream"), lambda *_: lambda _: None)
+    with pytest.raises(LookupError):
+        list(body)
+    body.close()  # type: ignore[attr-defined]
+    assert log.entry()["status"] == status
+
+
 def test_rule_12_a_stream_that_fails_to_close_is_logged(app: Flask, log: Log) -> None:
     def chunks() -> Iterator[str]:
         try:

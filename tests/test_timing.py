@@ -124,6 +124,22 @@ def test_a_stream_that_fails_to_close_has_ended(
     assert not timed.active
 
 
+@pytest.mark.parametrize(("sent", "status"), [(0, 500), (1, 200)])
+def test_a_stream_that_fails_is_told_as_the_status_that_was_sent(
+    app: Flask, told: list[Told], sent: int, status: int
+) -> None:
+    def chunks() -> Iterator[str]:
+        yield from ["one"] * sent
+        raise LookupError("gone")
+
+    app.add_url_rule("/stream", view_func=lambda: Response(chunks()))
+    body = app(create_environ("/stream"), lambda *_: lambda _: None)
+    with pytest.raises(LookupError):
+        list(body)
+    body.close()  # type: ignore[attr-defined]
+    assert told == [("GET", "/stream", status)]
+
+
 def test_a_stream_with_its_request_is_told_once(app: Flask, told: list[Told]) -> None:
     @app.get("/")
     def index() -> Response:
