@@ -22,6 +22,7 @@ from ..settings import resolve
 from .database import DatabaseCheck
 from .disk import DiskCheck
 from .lag import LagCheck
+from .memory import is_known
 from .memory import MemoryCheck
 from .monitor import Monitor
 from .options import HealthOptions
@@ -140,6 +141,6 @@ def _built_in_checks(app: Flask, options: HealthOptions) -> list[Check]:
         checks.append(Check(f"disk:{path}", disk, ready=False))
     memory = MemoryCheck(options.memory_warn, options.memory_fail)
     lag = LagCheck(options.lag_warn, options.lag_fail)
-    checks.append(Check("memory", memory, ready=False))
+    checks.append(Check("memory", memory, ready=False, applies=is_known))
     checks.append(Check("event loop", lag, critical=False, ready=False, applies=runs_greenlets))
     return checks

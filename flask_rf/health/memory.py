@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from .result import grade
 from .result import Result
+
+_HOST = "proc/meminfo"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,11 @@ class MemoryCheck:
         return Result(status, "" if status == "pass" else f"{share:.0f} % used", details)
 
 
+def is_known(root: Path = Path("/")) -> bool:
+    """Whether this system says how much memory it has: elsewhere than on Linux psutil does."""
+    return (root / _HOST).exists() or importlib.util.find_spec("psutil") is not None
+
+
 def measure(root: Path = Path("/")) -> Memory:
     """The memory this process may use.
 
@@ -87,7 +95,7 @@ def _host(root: Path) -> Memory:
         else:
             memory = psutil.virtual_memory()
             return Memory(memory.total - memory.available, memory.total, "host")
-    fields = re.findall(r"^(\w+): +(\d+) kB", (root / "proc/meminfo").read_text(), re.MULTILINE)
+    fields = re.findall(r"^(\w+): +(\d+) kB", (root / _HOST).read_text(), re.MULTILINE)
     sizes = {name: int(kilobytes) * 1024 for name, kilobytes in fields}
     return Memory(sizes["MemTotal"] - sizes["MemAvailable"], sizes["MemTotal"], "host")
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from flask_rf import Health
 from flask_rf.health import memory
 from flask_rf.health import MemoryCheck
 from flask_rf.health.memory import measure
@@ -88,6 +91,17 @@ def test_rule_14_version_1s_number_for_no_limit_is_none(root: Path) -> None:
     write(root / "proc/self/cgroup", "4:memory:/")
     group_v1(root, "", 9223372036854771712, GB)
     assert measure(root) == HOST
+
+
+def test_a_system_that_does_not_say_is_not_checked(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac without psutil."""
+    monkeypatch.setattr(memory, "_HOST", "proc/nothing")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    Health(app, details="always")
+    report = app.test_client().get("/health").get_json(force=True)
+    assert "memory" not in report["checks"]
 
 
 def test_this_machine_can_be_measured() -> None:
