@@ -122,8 +122,8 @@ def test_who_comes_later_sees_what_was_before(
     page = open_window()
     enter(page, server.url)
     drawn = """() => {
-        const line = document.querySelector("#requests polyline");
-        return line ? line.getAttribute("points").split(" ").length : 0;
+        const lines = [...document.querySelectorAll("#requests polyline")];
+        return Math.max(0, ...lines.map((line) => line.getAttribute("points").split(" ").length));
     }"""
     wait_until(lambda: page.evaluate(drawn) > 8, 60, "the curve of some seconds before")
     page.reload()

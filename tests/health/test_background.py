@@ -94,10 +94,11 @@ def test_rule_09_a_result_older_than_three_intervals_is_a_failure(app: Flask, be
     wait_until(lambda: probe(app)[0] == 200)
     wait_until(lambda: beat.runs > 2)
     beat.hold()
-    wait_until(lambda: probe(app)[0] == 503)
-    _, checks = probe(app)
+    # Not the first 503: on a busy machine the run before may have timed out.
+    wait_until(lambda: "no result for " in probe(app)[1]["beat"].get("output", ""))
+    status, checks = probe(app)
+    assert status == 503
     assert (checks["beat"]["status"], checks["echo"]["status"]) == ("fail", "warn")
-    assert checks["beat"]["output"].startswith("no result for ")
     beat.release()
     wait_until(lambda: probe(app)[0] == 200)
 
@@ -105,7 +106,7 @@ def test_rule_09_a_result_older_than_three_intervals_is_a_failure(app: Flask, be
 def test_rule_09_a_check_that_hangs_for_several_intervals_makes_no_other_old(
     app: Flask, beat: Beat
 ) -> None:
-    watch(app, beat, total_timeout=0.2)
+    watch(app, beat, total_timeout=1)
     wait_until(lambda: probe(app)[0] == 200)
     beat.hold()
     wait_until(lambda: probe(app)[0] == 503)

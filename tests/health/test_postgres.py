@@ -96,7 +96,7 @@ def test_rule_07_a_server_that_hangs_costs_one_thread_and_the_deadline(
     health = Health(app, details="always", cache=0, timeout=0.3, disk_paths=())
     health.add("database", DatabaseCheck(postgres.url))
     client = app.test_client()
-    assert client.get("/health/ready").status_code == 200
+    wait_until(lambda: client.get("/health/ready").status_code == 200)
     postgres.pause()
     try:
         answers = [client.get("/health/ready") for _ in range(5)]
