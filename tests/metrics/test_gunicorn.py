@@ -15,6 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,12 @@ def files(tmp_path: Path) -> list[str]:
 
 def workers_of(server: Gunicorn) -> set[int]:
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    pids = {int(pid) for pid in children.split()}
-    return {pid for pid in pids if b"exporter" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    found = set()
+    for pid in map(int, children.split()):
+        with suppress(OSError):  # it may have ended since
+            if b"exporter" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
 
 
 def wait_for_workers(server: Gunicorn, tmp_path: Path, number: int) -> set[int]:
