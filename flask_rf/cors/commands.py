@@ -8,6 +8,7 @@ from flask import request
 from flask.cli import with_appcontext
 
 from .compiled import CompiledCORS
+from .tokens import normalize_method
 
 
 @click.command("cors")
@@ -21,7 +22,7 @@ def cors_command(origin: str, method: str, path: str, headers: tuple[str, ...]) 
     compiled: CompiledCORS | None = current_app.extensions.get("rf_cors")
     if compiled is None:
         raise click.ClickException("CORS is not set up on this app; set CORS_ORIGINS")
-    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    asked = {"Origin": origin, "Access-Control-Request-Method": normalize_method(method)}
     if headers:
         asked["Access-Control-Request-Headers"] = ", ".join(headers)
     with current_app.test_request_context(path, method="OPTIONS", headers=asked):

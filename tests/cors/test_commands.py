@@ -24,6 +24,14 @@ def test_an_allowed_request_is_explained_by_its_headers(app: Flask) -> None:
     assert "Access-Control-Expose-Headers: ETag" in result.output
 
 
+@pytest.mark.parametrize(("method", "status"), [("put", 0), ("patch", 1)])
+def test_rule_23_a_method_is_asked_for_as_a_browser_does(
+    app: Flask, method: str, status: int
+) -> None:
+    shop(app, methods=["PUT", "PATCH"])
+    assert explain(app, SHOP, method, "/orders").exit_code == status
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
