@@ -16,7 +16,7 @@ from ..settings import setting
 
 def directories(raw: Any) -> tuple[str, ...]:
     """The kind of setting that names directories of this machine."""
-    named = kinds.strings(raw)
+    named = tuple(dict.fromkeys(kinds.strings(raw)))  # one check each
     for name in named:
         if not os.path.isdir(name):
             raise ValueError(f"{name!r:.80} is no directory here; name the ones the app writes to")

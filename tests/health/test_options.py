@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask_rf.health import HealthOptions
+from flask_rf.health.options import directories
 
 
 def test_rule_07_a_check_has_one_second_and_all_have_two() -> None:
@@ -21,3 +22,7 @@ def test_rules_14_and_15_memory_and_disks_warn_at_80_and_fail_at_95_percent() ->
     options = HealthOptions()
     assert (options.memory_warn, options.memory_fail) == (80, 95)
     assert (options.disk_warn, options.disk_fail) == (80, 95)
+
+
+def test_rule_15_a_directory_named_twice_is_watched_once() -> None:
+    assert directories("/,/tmp,/") == ("/", "/tmp")
