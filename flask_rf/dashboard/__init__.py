@@ -8,10 +8,12 @@ from typing import Any
 from flask import Flask
 
 from .. import hooks
+from .. import signals
 from ..errors import SetupError
 from ..lifecycle import on_worker_start
 from ..recipe import Recipe
 from ..settings import resolve
+from ..timing import timing
 from .collector import Collector
 from .gate import Gate
 from .options import DashboardOptions
@@ -54,9 +56,12 @@ class Dashboard(Recipe[Publisher]):
         publisher = Publisher(app, broadcasting.overview, Collector(app), lambda: _health(app))
         broadcasting.guard(CHANNEL, gate.admits)
         key = broadcasting.options.app_key
-        app.register_blueprint(make_blueprint(app, gate, options.path, key, publisher.start))
+        app.register_blueprint(make_blueprint(app, gate, options.path, key))
         hooks.exempt(app, *OPEN_ENDPOINTS)
-        on_worker_start(app, lambda workers: publisher.start())
+        on_worker_start(app, publisher.start)
+        # Most servers do not say that a worker starts; none may be missing that serves.
+        timing(app).listeners.append(publisher.start)
+        signals.socket_opened.connect(publisher.start, app)
         return publisher
 
 

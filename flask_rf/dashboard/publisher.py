@@ -70,8 +70,10 @@ class Publisher:
         self._asking: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def start(self) -> None:
-        """Begin in this process, if that is not done yet."""
+    def start(self, *_: Any, **__: Any) -> None:
+        """Begin in this process, if that is not done yet; takes what any caller tells."""
+        if self._started_in == os.getpid():
+            return
         with self._starting:
             if self._started_in != os.getpid():
                 self._started_in = os.getpid()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import abort
@@ -29,14 +28,11 @@ _POLICY = (
 )
 
 
-def make_blueprint(
-    app: Flask, gate: Gate, path: str, key: str, awake: Callable[[], None]
-) -> EveryHost:
+def make_blueprint(app: Flask, gate: Gate, path: str, key: str) -> EveryHost:
     """The routes of one app's dashboard.
 
     :param path: where it is.
     :param key: of broadcasting, which its script connects with.
-    :param awake: called before each page.
     """
     blueprint = EveryHost(
         NAME,
@@ -46,7 +42,7 @@ def make_blueprint(
         static_folder="static",
         static_url_path="/static",
     )
-    routes = _Routes(app, gate, key, awake)
+    routes = _Routes(app, gate, key)
     blueprint.before_request(routes.guard)
     blueprint.after_request(_protect)
     blueprint.add_url_rule("", "page", routes.page)
@@ -55,11 +51,10 @@ def make_blueprint(
 
 
 class _Routes:
-    def __init__(self, app: Flask, gate: Gate, key: str, awake: Callable[[], None]) -> None:
+    def __init__(self, app: Flask, gate: Gate, key: str) -> None:
         self._app = app
         self._gate = gate
         self._key = key
-        self._awake = awake
 
     def guard(self) -> Any:
         """Let nobody pass who may not see it; ask strangers for the token, if there is one."""
@@ -73,7 +68,6 @@ class _Routes:
         abort(404)
 
     def page(self) -> str:
-        self._awake()
         return self._render(
             "dashboard.html", channel=CHANNEL.removeprefix("private-"), key=self._key, bounds=BOUNDS
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from flask_rf import hooks
 from flask_rf import RF
 from flask_rf import SetupError
 from flask_rf.dashboard.window import BOUNDS
+from flask_rf.signals import socket_opened
 
 TOKEN = "a long enough token"
 FOLDER = Path(flask_rf.__file__).parent / "dashboard"
@@ -67,6 +69,19 @@ def test_what_others_have_written_never_becomes_html(file: Path) -> None:
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|\| *safe", text
     )
+
+
+@pytest.mark.parametrize("served", ["a request", "a socket"])
+def test_a_process_tells_of_itself_once_it_serves(app: Flask, served: str) -> None:
+    """Most servers say nothing as a worker starts."""
+    Broadcast(app)
+    publisher = Dashboard(app, allow="127.0.0.0/8").compiled
+    assert publisher._started_in != os.getpid()
+    if served == "a request":
+        app.test_client().get("/nowhere").close()
+    else:
+        socket_opened.send(app, socket_id="1.1")
+    assert publisher._started_in == os.getpid()
 
 
 def test_the_page_is_told_what_its_script_needs(app: Flask) -> None:
