@@ -172,9 +172,8 @@ def add_headers(
     outgoing = layer or Outgoing()
     outgoing.headers.update(headers)
     outgoing.vary += vary
-    if (
-        layer is None and response is not None
-    ):  # Nobody would write them: a view called by hand, app.wsgi_app put back.
+    # Where nobody would write them: a view called by hand, app.wsgi_app put back.
+    if layer is None and response is not None:
         response.headers = Headers(outgoing.join(response.headers))
 
 
