@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from flask_rf import BroadcastError
 from flask_rf import Compress
 from flask_rf import RF
 from flask_rf.doctor.facts import RedisFacts
@@ -179,6 +180,17 @@ def test_a_server_that_is_not_there_says_why(app: Flask) -> None:
     facts = the_one(app)
     assert "refused" in facts.error
     assert "sesame" not in repr(facts)
+
+
+def test_a_password_that_the_server_does_not_ask_for_is_seen(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    # By RESP3's HELLO, redis-py's default, it would be taken; the features speak RESP2.
+    app.config["REDIS_URL"] = redis_server.url.replace("//", "//:sesame@")
+    rf = RF(app)
+    assert "without any password" in the_one(app).error
+    with pytest.raises(BroadcastError, match="without any password"):
+        rf.broadcast.to("news").send("headline")
 
 
 def test_a_server_that_is_no_cluster_is_no_traceback(
