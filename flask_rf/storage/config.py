@@ -23,6 +23,7 @@ from .memory import MemoryDriver
 from .options import bucket
 from .options import disk_name
 from .options import region
+from .options import root
 from .options import StorageOptions
 from .options import url
 from .path import directory_path
@@ -44,7 +45,7 @@ def _prefix(raw: Any) -> str:
 _VISIBILITY = kinds.choice("public", "private")
 _SERVED: dict[str, Kind[Any]] = {"serve": kinds.boolean, "visibility": _VISIBILITY}
 _KINDS: dict[str, dict[str, Kind[Any]]] = {
-    "local": {"root": kinds.text, "public_url": url, **_SERVED},
+    "local": {"root": root, "public_url": url, **_SERVED},
     "memory": _SERVED,
     "s3": {
         "bucket": bucket,

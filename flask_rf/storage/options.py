@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ def disk_name(raw: Any) -> str:
     if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", raw.strip()):
         return raw.strip()
     raise ValueError("name a disk with 1 to 64 letters, digits, - or _")
+
+
+def root(raw: Any) -> str:
+    """The kind of option that holds a directory of this machine."""
+    written = kinds.text(os.fspath(raw) if isinstance(raw, os.PathLike) else raw)
+    if written.startswith("~") or "\0" in written:
+        raise ValueError("write the directory's path in full, as /srv/uploads")
+    return written
 
 
 def bucket(raw: Any) -> str:

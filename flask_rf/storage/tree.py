@@ -32,6 +32,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ERRORS: dict[int, tuple[type[StorageError], str]] = {
     errno.ENOENT: (NotFound, "there is no such file"),
     errno.ENOTDIR: (Obstructed, "a part of its path is a file, no directory"),
+    errno.EEXIST: (Obstructed, "the disk's root is a file, no directory"),
     errno.EISDIR: (Obstructed, "there is a directory of this name"),
     errno.ENOTEMPTY: (Obstructed, "there is a directory of this name"),
     errno.ELOOP: (Linked, "symbolic links are not followed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def test_disks_can_be_declared_in_the_environment(
     monkeypatch.setenv("STORAGE_DEFAULT", "b")
     storage = Storage(app)
     assert (storage.disk().name, storage.disk("a").name) == ("b", "a")
+
+
+def test_a_root_may_be_a_path_of_pythons(app: Flask, tmp_path: Path) -> None:
+    disk = Storage(app, disks={"a": {"driver": "local", "root": tmp_path / "files"}}).disk()
+    disk.put("a", b"tea")
+    assert (tmp_path / "files" / "a").read_bytes() == b"tea"
 
 
 def test_the_first_disk_is_the_default(app: Flask) -> None:
@@ -120,6 +127,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "STORAGE_DISKS['a']['root']=None: a local disk needs it",
     ),
     "a bucket missing": ({"disks": {"a": {"driver": "s3"}}}, "a s3 disk needs it"),
+    "a root that only a shell understands": (
+        {"disks": {"a": {"driver": "local", "root": "~/uploads"}}},
+        "STORAGE_DISKS['a']['root']='~/uploads': write the directory's path in full",
+    ),
+    "a root that no file system takes": (
+        {"disks": {"a": {"driver": "local", "root": "/srv/\0"}}},
+        "write the directory's path in full",
+    ),
     "a value that cannot be meant": (
         {"disks": {"a": MEMORY | {"visibility": "secret"}}},
         "STORAGE_DISKS['a']['visibility']='secret': write public or private",

@@ -378,5 +378,8 @@ def test_the_root_is_made_with_the_first_file(disk: Disk, root: Path) -> None:
 def test_a_root_that_is_a_file_fails_the_check(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = {"driver": "local", "root": str(tmp_path / "file")}
+    disk = Storage(app, disks={"files": options}).disk()
     with pytest.raises(Obstructed, match="is a file, no directory"):
-        Storage(app, disks={"files": options}).disk().driver.check()
+        disk.driver.check()
+    with pytest.raises(Obstructed, match="the disk's root is a file, no directory"):
+        disk.put("a", b"tea")
