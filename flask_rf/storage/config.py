@@ -190,8 +190,13 @@ def _declared(app: Flask, options: StorageOptions) -> dict[str, Mapping[str, Any
     if options.s3_bucket is not None and "s3" not in declared:
         declared["s3"] = {"driver": "s3"}
     if not declared:
-        declared["local"] = {"driver": "local", "root": f"{app.instance_path}/storage"}
+        declared["local"] = {"driver": "local", "root": default_root(app)}
     return declared
+
+
+def default_root(app: Flask) -> str:
+    """Where the files of an app are whose settings declare no disk."""
+    return f"{app.instance_path}/storage"
 
 
 def _own(name: str, driver: type[Driver], options: dict[str, Any]) -> Mounted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,7 +204,18 @@ def test_every_disk_has_a_check_that_only_warns(app: Flask, storage: Storage) ->
     checks = {check.name: check for check in checks_of(app)}
     assert set(checks) == {"storage:files", "storage:other"}
     assert not any(check.critical or check.ready for check in checks.values())
+    assert all(check.applies() for check in checks.values())
     assert checks["storage:files"].function() == {"status": "pass"}
+
+
+def test_a_disk_that_no_setting_declares_is_checked_once_it_has_files(tmp_path: Path) -> None:
+    """An image whose own folders are not writable is in good health while nothing is stored."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    storage = Storage(app)
+    (check,) = checks_of(app)
+    assert not check.applies()
+    storage.put("a", b"tea")
+    assert check.applies()
 
 
 def test_a_check_can_write(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
