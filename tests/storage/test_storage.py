@@ -133,6 +133,21 @@ def test_failures_are_announced(
     assert [each["outcome"] for each in heard] == [outcome]
 
 
+def test_a_receiver_that_fails_changes_nothing_of_what_was_done(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sender: Any, **told: Any) -> None:
+        raise RuntimeError("deaf")
+
+    with storage_operation.connected_to(fail):
+        path = storage.put_file("", b"tea")
+        with pytest.raises(NotFound):
+            storage.get("nothing")
+        with storage.read_stream(path) as stream:
+            assert stream.read() == b"tea"
+    assert caplog.messages == ["A receiver of the signal storage-operation failed"] * 3
+
+
 def test_a_stream_that_fails_is_announced_as_failed(
     storage: Storage, heard: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
