@@ -22,6 +22,7 @@ from .local import LocalDriver
 from .memory import MemoryDriver
 from .options import bucket
 from .options import disk_name
+from .options import endpoint
 from .options import region
 from .options import root
 from .options import StorageOptions
@@ -50,7 +51,7 @@ _KINDS: dict[str, dict[str, Kind[Any]]] = {
     "s3": {
         "bucket": bucket,
         "region": region,
-        "endpoint": url,
+        "endpoint": endpoint,
         "key": kinds.text,
         "secret": kinds.text,
         "path_style": kinds.boolean,

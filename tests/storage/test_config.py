@@ -102,6 +102,15 @@ def test_a_later_driver_is_a_class(app: Flask) -> None:
     assert storage.disk().driver.reel == 7  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://minio:9000", "http://[::1]:9000/s3", "http://10.0.0.1", "https://s3.eu."],
+)
+def test_an_endpoint_is_any_host(app: Flask, endpoint: str) -> None:
+    storage = Storage(app, disks={"cloud": SESAME | {"endpoint": endpoint}})
+    assert storage.url("a") == f"{endpoint}/b/a"
+
+
 # --- Mistakes ---
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
@@ -142,6 +151,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "an endpoint without a scheme": (
         {"disks": {"a": {"driver": "s3", "bucket": "b", "endpoint": "localhost:9000"}}},
         "write a URL like https://",
+    ),
+    "an endpoint that boto3 refuses": (
+        {"disks": {"a": {"driver": "s3", "bucket": "b", "endpoint": "http://files..example"}}},
+        "write a URL like https://",
+    ),
+    "an endpoint with an underscore": (
+        {"s3_bucket": "b", "s3_endpoint": "http://my_minio:9000"},
+        "s3_endpoint='http://my_minio:9000' (from the argument): name a host without _",
     ),
     "a bucket that cannot be one": (
         {"disks": {"a": {"driver": "s3", "bucket": "our files"}}},
