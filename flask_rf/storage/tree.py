@@ -163,8 +163,10 @@ def remove_tree(name: str, outer: int) -> None:
 def empty(descriptor: int) -> None:
     """Remove all that is in a directory."""
     for name in os.listdir(descriptor):
-        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            remove_tree(name, descriptor)
-        else:
-            os.unlink(name, dir_fd=descriptor)
+        # What another process removes meanwhile is gone; the others are still to go.
+        with suppress(FileNotFoundError):
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                remove_tree(name, descriptor)
+            else:
+                os.unlink(name, dir_fd=descriptor)

@@ -375,6 +375,18 @@ def test_the_root_is_made_with_the_first_file(disk: Disk, root: Path) -> None:
     assert root.is_dir()
 
 
+@pytest.mark.parametrize("directory", ["", "a"])
+def test_what_others_delete_meanwhile_keeps_nothing_in_a_directory(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    for path in ("a/b/c", "a/d"):
+        disk.put(path, b"")
+    names = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda place: ["gone", *names(place)])
+    disk.delete_directory(directory)
+    assert disk.all_files() == []
+
+
 def test_a_root_that_is_a_file_fails_the_check(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = {"driver": "local", "root": str(tmp_path / "file")}
