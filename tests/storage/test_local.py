@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from flask import Flask
 
 from flask_rf import Storage
 from flask_rf import StorageError
+from flask_rf.storage import Conflict
 from flask_rf.storage import Denied
 from flask_rf.storage import Disk
 from flask_rf.storage import InvalidPath
@@ -385,6 +387,20 @@ def test_what_others_delete_meanwhile_keeps_nothing_in_a_directory(
     monkeypatch.setattr(os, "listdir", lambda place: ["gone", *names(place)])
     disk.delete_directory(directory)
     assert disk.all_files() == []
+
+
+@pytest.mark.parametrize("if_none_match", [False, True])
+def test_a_file_whose_directory_is_deleted_meanwhile_is_in_conflict(
+    disk: Disk, root: Path, if_none_match: bool
+) -> None:
+    class Deleting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            disk.delete_directory("a")
+            return super().read(size)
+
+    with pytest.raises(Conflict, match="its directory was deleted meanwhile"):
+        disk.put("a/b", Deleting(b"tea"), if_none_match=if_none_match)
+    assert os.listdir(root) == []
 
 
 def test_a_root_that_is_a_file_fails_the_check(app: Flask, tmp_path: Path) -> None:
