@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 
+from ..errors import Conflict
 from ..errors import Denied
 from ..errors import InvalidPath
 from ..errors import Linked
@@ -34,7 +35,7 @@ _ERRORS: dict[int, tuple[type[StorageError], str]] = {
     errno.ENOTDIR: (Obstructed, "a part of its path is a file, no directory"),
     errno.EEXIST: (Obstructed, "the disk's root is a file, no directory"),
     errno.EISDIR: (Obstructed, "there is a directory of this name"),
-    errno.ENOTEMPTY: (Obstructed, "there is a directory of this name"),
+    errno.ENOTEMPTY: (Conflict, "files were written into the directory meanwhile"),
     errno.ELOOP: (Linked, "symbolic links are not followed"),
     errno.EACCES: (Denied, "this process may not do that there"),
     errno.EPERM: (Denied, "this process may not do that there"),

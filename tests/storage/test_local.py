@@ -389,6 +389,23 @@ def test_what_others_delete_meanwhile_keeps_nothing_in_a_directory(
     assert disk.all_files() == []
 
 
+def test_a_directory_that_others_write_into_is_in_conflict(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmdir = os.rmdir
+
+    def written_to(name: str, *, dir_fd: int) -> None:
+        monkeypatch.setattr(os, "rmdir", rmdir)
+        disk.put("a/new", b"tea")
+        rmdir(name, dir_fd=dir_fd)
+
+    disk.put("a/old", b"tea")
+    monkeypatch.setattr(os, "rmdir", written_to)
+    with pytest.raises(Conflict, match="files were written into the directory meanwhile"):
+        disk.delete_directory("a")
+    assert disk.all_files() == ["a/new"]
+
+
 @pytest.mark.parametrize("if_none_match", [False, True])
 def test_a_file_whose_directory_is_deleted_meanwhile_is_in_conflict(
     disk: Disk, root: Path, if_none_match: bool
