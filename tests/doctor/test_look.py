@@ -66,6 +66,13 @@ def test_a_proxy_fix_that_leaves_the_address_alone_is_none(app: Flask) -> None:
     assert not app_facts(app).rewrites_address
 
 
+def test_arguments_that_no_shell_understands_are_gunicorns_to_refuse(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--bind 'localhost")
+    assert machine_facts(app).cpus > 0
+
+
 @pytest.mark.parametrize("written", ["", "many"])
 def test_workers_that_are_no_number_are_gunicorns_to_refuse(
     app: Flask, monkeypatch: pytest.MonkeyPatch, written: str

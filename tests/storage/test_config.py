@@ -222,6 +222,13 @@ def test_s3_without_boto3_names_what_to_install(
         Storage(app, disks={"cloud": SESAME})
 
 
+@pytest.mark.parametrize("setting", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+def test_a_key_that_is_no_text_is_refused(app: Flask, setting: str) -> None:
+    app.config[setting] = 12345 if setting == "SECRET_KEY" else ["old", 12345]
+    with pytest.raises(ConfigurationError, match="SECRET_KEY=.hidden.*write it as text, in quotes"):
+        Storage(app, disks={"files": MEMORY}).temporary_url("a", 60)
+
+
 def test_secrets_are_never_shown(app: Flask) -> None:
     storage = Storage(app, disks={"cloud": SESAME}, s3_secret="sesame")
     with app.app_context():
