@@ -60,7 +60,7 @@ def main() -> None:
 
 def _costs(server: RedisProcess) -> dict[str, Cost]:
     options = RedisOptions(timeout=5.0)
-    listening = RedisServer(server.url, options, protocol=2)
+    listening = RedisServer(server.url, options)
     broker = RedisBroker(commands_to(server.url, options, 5.0), listening, "bench:1:1")
     cases: dict[str, tuple[str, Callable[[str], object]]] = {
         "passed on": ("publish", lambda channel: broker.publish([(channel, EVENT)])),

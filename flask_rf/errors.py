@@ -103,7 +103,9 @@ class StorageError(RFError):
         self.path = ""
 
     def __str__(self) -> str:
-        return f"{self.path!r} on the disk {self.disk!r}: {self.reason}"
+        place = [f"{self.path!r}"] if self.path else []
+        place += [f"the disk {self.disk!r}"] if self.disk else []
+        return f"{' on '.join(place)}: {self.reason}" if place else self.reason
 
 
 class NotFound(StorageError):

@@ -172,6 +172,16 @@ def _read_file(key: str, path: Any, source: str) -> str:
         raise ConfigurationError(key, path, remedy, source) from None
 
 
+def key_bytes(key: Any) -> bytes:
+    """``SECRET_KEY``, or one of its fallbacks, to sign with.
+
+    :raises ConfigurationError: it is neither text nor bytes.
+    """
+    if isinstance(key, (str, bytes)):
+        return key.encode() if isinstance(key, str) else key
+    raise ConfigurationError("SECRET_KEY", Hidden(), "write it as text, in quotes", "app.config")
+
+
 class Hidden:
     """Stands for a secret wherever one would be printed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 import dev
+import tools
 from tests.parts.processes import Process
 from tests.parts.processes import wait_until
 from tools import deployment
@@ -63,6 +65,12 @@ def program(file: Path, status: int = 0, says: str = "") -> str:
     file.write_text(f"#!/bin/sh\necho {says}\nexit {status}\n")
     file.chmod(0o755)
     return str(file)
+
+
+def test_an_old_python_is_told_of_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
+    with pytest.raises(SystemExit, match="this is Python 3.9, and 3.10 or newer is needed"):
+        runpy.run_path(tools.__file__)
 
 
 def test_other_arguments_of_test_go_to_pytest_in_their_order() -> None:

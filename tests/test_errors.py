@@ -40,3 +40,6 @@ def test_a_storage_error_brings_its_disk_and_path_along() -> None:
     error.disk, error.path = "files", "a"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert str(error) == "'a' on the disk 'files': there is no such file"
+    error.path = ""  # the whole disk is meant
+    assert str(error) == "the disk 'files': there is no such file"
+    assert str(errors.NotFound("there is no such file")) == "there is no such file"

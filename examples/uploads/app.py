@@ -11,6 +11,7 @@ bucket needs a CORS rule that lets this page's origin PUT and POST; see docs/sto
 
 import os
 import secrets
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from flask import abort
@@ -22,6 +23,7 @@ from flask import Response
 from flask_rf import RF
 from flask_rf import StorageError
 from flask_rf.storage import InvalidPath
+from flask_rf.storage import NotFound
 
 MAX_BYTES = 2 * 1024**3
 LIFETIME = 3600  # seconds for which what is signed is good
@@ -40,28 +42,35 @@ def page():
 
 @app.get("/files")
 def listed():
-    return [described(path) for path in files.all_files()]
+    found = []
+    for path in files.all_files():
+        with suppress(NotFound):  # somebody deletes it meanwhile
+            found.append(described(path))
+    return found
 
 
 @app.post("/files")
 @rf.limiter.limit("60/minute")
 def signed():
     """Leave to upload one file, of exactly this type and size."""
-    wanted = request.get_json()
-    name, size = str(wanted["name"]), wanted["size"]
-    if not isinstance(size, int) or not 0 <= size <= MAX_BYTES:
+    name, kind, size = asked(name=str, type=str, size=int)
+    if not 0 <= size <= MAX_BYTES:
         abort(413)
     # A folder of its own: nobody guesses the path, or writes over somebody else's file.
     path = f"{secrets.token_hex(8)}/{name.replace('/', '_')}"
-    kind = wanted["type"] or "application/octet-stream"
-    return {"path": path, **files.temporary_upload_url(path, LIFETIME, kind, size=size)}
+    kind = kind or "application/octet-stream"
+    try:
+        return {"path": path, **files.temporary_upload_url(path, LIFETIME, kind, size=size)}
+    except InvalidPath as error:
+        return {"error": f"A file cannot be named like this: {error.reason}."}, 422
+    except ValueError as error:
+        return {"error": f"This cannot be uploaded: {error}."}, 422
 
 
 @app.post("/files/complete")
 def completed():
     """Put the parts of a large file together."""
-    upload = request.get_json()
-    files.complete_upload(upload["path"], upload["upload_id"], upload["size"])
+    files.complete_upload(*asked(path=str, upload_id=str, size=int))
     return "", 204
 
 
@@ -69,6 +78,15 @@ def completed():
 def deleted(path):
     files.delete(path)
     return "", 204
+
+
+def asked(**fields):
+    """These fields of the request's JSON, each of its type."""
+    sent = request.get_json()
+    told = sent if isinstance(sent, dict) else {}
+    if any(type(told.get(name)) is not kind for name, kind in fields.items()):
+        abort(422)
+    return [told[name] for name in fields]
 
 
 def described(path):
@@ -85,13 +103,10 @@ def described(path):
     }
 
 
-@app.errorhandler(InvalidPath)
-def not_a_name(error):
-    return {"error": f"A file cannot be named like this: {error.reason}."}, 422
-
-
 @app.errorhandler(StorageError)
 def not_stored(error):
+    if error.status < 500:
+        return {"error": f"It cannot be done: {error.reason}."}, error.status
     app.logger.error("%s", error)
     return {"error": "The disk does not answer. Try again in a minute."}, 503
 

@@ -250,6 +250,6 @@ class Broadcasting:
         way = commands_to(url, self._redis, self._redis.timeout)
         commands = Announced(way, self._app, "broadcast")
         # RESP2: messages then arrive as replies, in line with the rest.
-        listening = RedisServer(url, self._redis, protocol=2, health_check_interval=0)
+        listening = RedisServer(url, self._redis, health_check_interval=0)
         counts = self.options.subscription_count
         return RedisBroker(commands, listening, self._base, counts, told)

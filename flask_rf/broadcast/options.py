@@ -16,6 +16,7 @@ from .. import kinds
 from ..errors import ConfigurationError
 from ..redis import redis_url
 from ..redis import RedisOptions
+from ..settings import key_bytes
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
@@ -160,13 +161,13 @@ class BroadcastOptions(Options):
     def secrets_for(self, app: Flask) -> tuple[str, ...]:
         """The accepted secrets; all workers must come to the same.
 
-        :raises ConfigurationError: several processes share Redis and nothing they agree on.
+        :raises ConfigurationError: several processes share Redis and nothing they agree on, or
+            ``SECRET_KEY`` is neither text nor bytes.
         """
         if self.app_secret:
             return self.app_secret
         if app.secret_key:
-            key = app.secret_key
-            raw = key.encode() if isinstance(key, str) else key
+            raw = key_bytes(app.secret_key)
             return (hmac.new(raw, b"flask_rf.broadcast", "sha256").hexdigest(),)
         if self.between_processes:
             raise ConfigurationError(

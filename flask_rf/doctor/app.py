@@ -44,6 +44,8 @@ def secret_key(facts: AppFacts) -> Finding:
     key = facts.secret_key
     if not key:
         return hurts("SECRET_KEY", "There is none: no session can be kept.", _KEY_MEND)
+    if not isinstance(key, (str, bytes)):
+        return hurts("SECRET_KEY", "It is neither text nor bytes: nothing is signed.", _KEY_MEND)
     raw = key.encode() if isinstance(key, str) else key
     if len(raw) < _KEY_LENGTH or _is_common(raw):
         return hurts(
@@ -88,6 +90,13 @@ def session_cookie(facts: AppFacts) -> Finding:
 
 
 def body_size(facts: AppFacts) -> Finding:
+    limit = facts.max_content_length
+    if limit is not None and not isinstance(limit, (int, float)):
+        return hurts(
+            "request bodies",
+            f"MAX_CONTENT_LENGTH is {limit!r}, no number: to read a body is a 500.",
+            "write it as bytes, as in int(os.environ['MAX_CONTENT_LENGTH'])",
+        )
     if facts.max_content_length is None:
         return advice(
             "request bodies",

@@ -25,9 +25,9 @@ class AppFacts:
     name: str
     debug: bool = False
     testing: bool = False
-    secret_key: str | bytes | None = field(default=None, repr=False)
+    secret_key: Any = field(default=None, repr=False)
     cookies: Mapping[str, Any] = field(default_factory=dict)
-    max_content_length: int | None = None
+    max_content_length: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rewrites_address: bool = False
     workers: int = 1

@@ -114,7 +114,9 @@ def _gunicorns() -> Iterator[GunicornFacts]:
         import psutil
     except ImportError:
         return
-    added = shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    added: list[str] = []
+    with suppress(ValueError):  # a quotation without an end is gunicorn's to refuse
+        added = shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if _is_gunicorn(process) and process.cwd() == os.getcwd():

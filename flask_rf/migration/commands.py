@@ -6,6 +6,7 @@ import ast
 import io
 import os
 import tokenize
+import warnings
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ _COLOURS = {
     "refused": "red",
 }
 _NOT_OURS = {"venv", "node_modules", "site-packages", "__pycache__"}
+#: What the parser raises over a file; the last two over tables that a program has written.
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @click.command("migrate")
@@ -69,10 +72,12 @@ def _migrate_settings(context: click.Context) -> bool:
 
 def _migrate_sources(paths: tuple[Path, ...], write: bool) -> bool:
     files = list(dict.fromkeys(file for path in paths for file in _python_files(path)))
-    if write:
-        for file in files:
-            _write(file)
-    trees = {file: tree for file in files if (tree := _parsed(file)) is not None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the parser's, which cannot tell the file
+        if write:
+            for file in files:
+                _write(file)
+        trees = {file: tree for file in files if (tree := _parsed(file)) is not None}
     known: dict[str, Library] = {}
     for tree in trees.values():
         known.update(instances(tree))
@@ -101,8 +106,9 @@ def _python_files(path: Path) -> Iterator[Path]:
 def _parsed(file: Path) -> ast.Module | None:
     try:
         return ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        click.secho(f"{file}: passed over, it is no Python of this version ({error})", fg="yellow")
+    except _UNREADABLE as error:
+        reason = str(error) or "it is too deep"
+        click.secho(f"{file}: passed over, it is no Python of this version ({reason})", fg="yellow")
     except OSError as error:
         click.secho(f"{file}: passed over ({error.strerror})", fg="yellow")
     return None
@@ -113,7 +119,7 @@ def _write(file: Path) -> None:
         raw = file.read_bytes()
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         changed = with_ours(raw.decode(encoding)).encode(encoding)
-    except (SyntaxError, ValueError, OSError):
+    except (*_UNREADABLE, OSError):
         return  # _parsed says so
     if changed == raw:
         return

@@ -164,6 +164,9 @@ class RedisServer:
             "socket_connect_timeout": options.connect_timeout,
             "socket_timeout": options.timeout,
             "health_check_interval": options.health_check_interval,
+            # RESP2, for one URL to be accepted or refused alike, and replies to be of the same
+            # types, whatever redis-py's default is.
+            "protocol": 2,
             **overrides,
         }
         self._client: Redis | None = None

@@ -33,7 +33,7 @@ class ClusterSender:
 
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
         times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        self._server = RedisServer(url, options, protocol=2, **times)
+        self._server = RedisServer(url, options, **times)
         self._timeout = timeout
 
     @property

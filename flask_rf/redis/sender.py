@@ -66,10 +66,9 @@ class Sender:
 
     def __init__(self, url: str, options: RedisOptions, timeout: float) -> None:
         # Greenlets give up waiting by themselves, while dialling goes on for those to come.
-        # RESP2, for replies to be of the same types whatever redis-py's default is.
-        self._dialled = RedisServer(url, options, protocol=2)
+        self._dialled = RedisServer(url, options)
         times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        self._pooled = RedisServer(url, options, protocol=2, **times)
+        self._pooled = RedisServer(url, options, **times)
         self._timeout = timeout
         self._most = options.max_connections
         self._lanes: dict[Any, Lane] = {}

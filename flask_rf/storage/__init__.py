@@ -95,8 +95,9 @@ class Storage(Recipe[Disks]):
         options = resolve(app, StorageOptions, self.given)
         disks = Disks(app, options)
         for disk in disks:
-            check = StorageCheck(disk)
-            add_check(app, Check(f"storage:{disk.name}", check, critical=False, ready=False))
+            name, check = f"storage:{disk.name}", StorageCheck(disk)
+            # An app without files, its own folder not writable, is in good health.
+            add_check(app, Check(name, check, critical=False, ready=False, applies=disks.in_use))
         lifecycle.on_worker_start(app, disks.start_worker)
         app.register_blueprint(make_blueprint(disks, options.url_prefix))
         app.register_error_handler(StorageError, answer)

@@ -18,7 +18,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from flask.cli import with_appcontext
 
-from ..errors import RFError
+from ..errors import StorageError
 from .disk import Disk
 from .disks import Disks
 from .driver import Visibility
@@ -45,9 +45,17 @@ def _disk_command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     def decorate(function: Callable[..., None]) -> click.Command:
         @wraps(function)
         def run(disk: str | None, **arguments: Any) -> None:
+            chosen = _disks().disk(disk)
             try:
-                function(_disks().disk(disk), **arguments)
-            except (RFError, ValueError, OSError) as error:
+                function(chosen, **arguments)
+            except BrokenPipeError:
+                raise  # who reads has enough; click ends without a word
+            except StorageError as error:
+                error.disk = error.disk or chosen.name
+                raise
+            except OSError as error:
+                raise click.ClickException(_said(error)) from error
+            except ValueError as error:
                 raise click.ClickException(str(error)) from error
 
         option = click.option("--disk", metavar="NAME", help="Which disk; the default one if none.")
@@ -96,8 +104,11 @@ def put(disk: Disk, file: BinaryIO, path: str, new: bool, public: bool) -> None:
 def get(disk: Disk, path: str, file: str | None, force: bool) -> None:
     """Write PATH of the disk to FILE: its own name by default, - for the standard output."""
     info = disk.info(path)
-    with disk.read_stream(path) as stream, _bar(info.size, path) as told:
-        with _output(file or path.rpartition("/")[2], force) as output:
+    with (
+        disk.read_stream(path) as stream,
+        _output(file or path.rpartition("/")[2], force) as output,
+    ):
+        with _bar(info.size, path) as told:
             done = 0
             for piece in stream:
                 output.write(piece)
@@ -158,6 +169,12 @@ def _size_of(file: BinaryIO) -> int | None:
         status = os.fstat(file.fileno())
         return status.st_size if stat.S_ISREG(status.st_mode) else None
     return None
+
+
+def _said(error: OSError) -> str:
+    if isinstance(error, FileExistsError):
+        return f"there is a file {error.filename!r} here already; --force replaces it"
+    return f"{error.filename!r}: {error.strerror}" if error.filename else str(error)
 
 
 @contextmanager

@@ -22,7 +22,9 @@ from .local import LocalDriver
 from .memory import MemoryDriver
 from .options import bucket
 from .options import disk_name
+from .options import endpoint
 from .options import region
+from .options import root
 from .options import StorageOptions
 from .options import url
 from .path import directory_path
@@ -44,12 +46,12 @@ def _prefix(raw: Any) -> str:
 _VISIBILITY = kinds.choice("public", "private")
 _SERVED: dict[str, Kind[Any]] = {"serve": kinds.boolean, "visibility": _VISIBILITY}
 _KINDS: dict[str, dict[str, Kind[Any]]] = {
-    "local": {"root": kinds.text, "public_url": url, **_SERVED},
+    "local": {"root": root, "public_url": url, **_SERVED},
     "memory": _SERVED,
     "s3": {
         "bucket": bucket,
         "region": region,
-        "endpoint": url,
+        "endpoint": endpoint,
         "key": kinds.text,
         "secret": kinds.text,
         "path_style": kinds.boolean,
@@ -189,8 +191,13 @@ def _declared(app: Flask, options: StorageOptions) -> dict[str, Mapping[str, Any
     if options.s3_bucket is not None and "s3" not in declared:
         declared["s3"] = {"driver": "s3"}
     if not declared:
-        declared["local"] = {"driver": "local", "root": f"{app.instance_path}/storage"}
+        declared["local"] = {"driver": "local", "root": default_root(app)}
     return declared
+
+
+def default_root(app: Flask) -> str:
+    """Where the files of an app are whose settings declare no disk."""
+    return f"{app.instance_path}/storage"
 
 
 def _own(name: str, driver: type[Driver], options: dict[str, Any]) -> Mounted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -11,6 +12,7 @@ from flask import Flask
 from ..errors import ConfigurationError
 from ..errors import SetupError
 from ..errors import StorageError
+from .config import default_root
 from .config import mount_all
 from .config import Mounted
 from .disk import Disk
@@ -27,6 +29,7 @@ class Disks:
 
     def __init__(self, app: Flask, options: StorageOptions) -> None:
         self._app = app
+        self._declared = bool(options.disks or options.s3_bucket)
         self.links = Links(app, options)
         self._mounted = mount_all(app, options)
         self._disks = {name: self._make(Disk, name, at) for name, at in self._mounted.items()}
@@ -34,6 +37,10 @@ class Disks:
 
     def __iter__(self) -> Iterator[Disk]:
         return iter(self._disks.values())
+
+    def in_use(self) -> bool:
+        """Whether a setting declares them, or the one that is there without has files."""
+        return self._declared or os.path.isdir(default_root(self._app))
 
     def find(self, name: str) -> Disk | None:
         return self._disks.get(name)

@@ -43,6 +43,11 @@ class Draft:
         self._opened = ExitStack()
 
     def begin(self) -> None:
+        """:raises Conflict: its directory was deleted."""
+        with _undeleted():
+            self._begin()
+
+    def _begin(self) -> None:
         above = tree.directory(self._root, self._above, self._directory_mode)
         self._outer = self._opened.enter_context(above)
         self._file = os.open(self._draft, _CREATE, self._mode, dir_fd=self._outer)
@@ -72,10 +77,11 @@ class Draft:
         """Put it in its place, in one step, and on the disk.
 
         :raises AlreadyExists: it was to be created and is there.
-        :raises Conflict: it was to replace another content than is there.
+        :raises Conflict: it was to replace another content than is there, or its directory was
+            deleted.
         """
         os.fsync(self._file)
-        with locked(self._outer):
+        with locked(self._outer), _undeleted():
             if terms.if_match is not None:
                 self._require(terms.if_match)
             if terms.if_none_match:
@@ -114,6 +120,14 @@ class Draft:
 def etag_of(status: os.stat_result) -> str:
     """A draft has a new inode, so two contents of one name differ even within a clock's tick."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+@contextmanager
+def _undeleted() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Conflict("its directory was deleted meanwhile") from error
 
 
 @contextmanager

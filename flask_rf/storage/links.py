@@ -11,6 +11,7 @@ from flask import request
 
 from ..blueprints import host_values
 from ..errors import ConfigurationError
+from ..settings import key_bytes
 from .options import StorageOptions
 from .signature import is_signed
 from .signature import Leave
@@ -61,7 +62,7 @@ class Links:
         if not keys:
             fallbacks = self._app.config.get("SECRET_KEY_FALLBACKS") or ()
             keys = tuple(key for key in (self._app.secret_key, *fallbacks) if key)
-        return tuple(key if isinstance(key, bytes) else key.encode() for key in keys)
+        return tuple(map(key_bytes, keys))
 
     def _url(self, disk: str, path: str, query: Mapping[str, str]) -> str:
         mounted_at = self._app.config["APPLICATION_ROOT"]

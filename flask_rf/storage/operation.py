@@ -9,6 +9,7 @@ from flask import Flask
 
 from ..errors import StorageError
 from ..signals import storage_operation
+from ..signals import tell
 
 
 class Operation:
@@ -46,7 +47,8 @@ class Operation:
             error.disk = error.disk or self._disk
             error.path = error.path or self._path
         if storage_operation.receivers:
-            storage_operation.send(
+            tell(
+                storage_operation,
                 self._app,
                 disk=self._disk,
                 operation=self._name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +14,19 @@ from .. import kinds
 from ..settings import Options
 from ..settings import setting
 
+#: A part of a host's name: RFC 1123, section 2.1; and with the _ of container networks.
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+#: A host's name, or an address of IPv6.
+_HOST = rf"{_LABEL}(\.{_LABEL})*\.?|[0-9a-f:.%]+:[0-9a-f:.%]*"
+
 
 def url(raw: Any) -> str:
     """The kind of setting that holds the beginning of URLs."""
     written = kinds.text(raw).rstrip("/")
     try:
         parts = urlsplit(written)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        named = re.fullmatch(_HOST, parts.hostname or "") is not None
+        whole = parts.scheme in ("http", "https") and named and parts.port != 0
     except ValueError:
         whole = False
     if whole and re.fullmatch(r"[!-~]+", written) and not re.search(r"[?#@]", written):
@@ -32,6 +39,22 @@ def disk_name(raw: Any) -> str:
     if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", raw.strip()):
         return raw.strip()
     raise ValueError("name a disk with 1 to 64 letters, digits, - or _")
+
+
+def endpoint(raw: Any) -> str:
+    """The kind of setting that holds the URL of a server of S3's API."""
+    written = url(raw)
+    if "_" in (urlsplit(written).hostname or ""):
+        raise ValueError("name a host without _, which boto3 takes for none")
+    return written
+
+
+def root(raw: Any) -> str:
+    """The kind of option that holds a directory of this machine."""
+    written = kinds.text(os.fspath(raw) if isinstance(raw, os.PathLike) else raw)
+    if written.startswith("~") or "\0" in written:
+        raise ValueError("write the directory's path in full, as /srv/uploads")
+    return written
 
 
 def bucket(raw: Any) -> str:
@@ -99,7 +122,7 @@ class StorageOptions(Options):
         kinds.optional(region), doc="Its region; us-east-1 where an endpoint is named."
     )
     s3_endpoint: str | None = setting(
-        kinds.optional(url), doc="The server of S3's API, where it is not AWS."
+        kinds.optional(endpoint), doc="The server of S3's API, where it is not AWS."
     )
     s3_key: str | None = setting(
         kinds.optional(kinds.text), doc="The access key; as boto3 finds one by default."

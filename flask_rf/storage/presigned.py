@@ -21,15 +21,19 @@ def download(client: Any, target: dict[str, str], seconds: int, name: str | None
     return _url(client, "get_object", target | asked, seconds)
 
 
-def upload(client: Any, target: dict[str, str], terms: UploadTerms) -> dict[str, Any]:
+def upload(
+    client: Any, target: dict[str, str], terms: UploadTerms, acl: str | None
+) -> dict[str, Any]:
     """How to upload a file: a PUT of exact size, many of them, or a POST with a policy."""
     if terms.size is None:
-        return _post(client, target, terms)
+        return _post(client, target, terms, {"acl": acl} if acl else {})
+    attributes = {"ContentType": terms.content_type} | ({"ACL": acl} if acl else {})
     if terms.size > SINGLE:
-        return _parts(client, target, terms, terms.size)
-    exact = {"ContentType": terms.content_type, "ContentLength": terms.size}
-    url = _url(client, "put_object", target | exact, terms.seconds)
-    return {"url": url, "method": "PUT", "headers": {"Content-Type": terms.content_type}}
+        return _parts(client, target, terms, terms.size, attributes)
+    exact = {**target, **attributes, "ContentLength": terms.size}
+    url = _url(client, "put_object", exact, terms.seconds)
+    headers = {"Content-Type": terms.content_type} | ({"x-amz-acl": acl} if acl else {})
+    return {"url": url, "method": "PUT", "headers": headers}
 
 
 def complete(client: Any, upload: dict[str, str], size: int) -> None:
@@ -52,19 +56,28 @@ def _url(client: Any, operation: str, parameters: dict[str, Any], seconds: int) 
     return str(client.generate_presigned_url(operation, parameters, ExpiresIn=seconds))
 
 
-def _post(client: Any, target: dict[str, str], terms: UploadTerms) -> dict[str, Any]:
+def _post(
+    client: Any, target: dict[str, str], terms: UploadTerms, acl: dict[str, str]
+) -> dict[str, Any]:
     _url(client, "put_object", target, terms.seconds)  # boto3 misses credentials here, not there
     # Only the policy of a POST can set a limit; a signed Content-Length is an exact one.
-    fields = {"Content-Type": terms.content_type}
-    conditions = [fields, ["content-length-range", 0, terms.max_bytes]]
+    fields = {"Content-Type": terms.content_type, **acl}
+    fixed = [{name: value} for name, value in fields.items()]
+    conditions = [*fixed, ["content-length-range", 0, terms.max_bytes]]
     made = client.generate_presigned_post(
         target["Bucket"], target["Key"], fields, conditions, terms.seconds
     )
     return {"url": made["url"], "method": "POST", "fields": made["fields"]}
 
 
-def _parts(client: Any, target: dict[str, str], terms: UploadTerms, size: int) -> dict[str, Any]:
-    begun = client.create_multipart_upload(**target, ContentType=terms.content_type)
+def _parts(
+    client: Any,
+    target: dict[str, str],
+    terms: UploadTerms,
+    size: int,
+    attributes: dict[str, str],
+) -> dict[str, Any]:
+    begun = client.create_multipart_upload(**target, **attributes)
     upload = {**target, "UploadId": begun["UploadId"]}
     urls = [
         _url(

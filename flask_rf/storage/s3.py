@@ -249,7 +249,8 @@ class S3Driver(Driver):
 
     def temporary_upload(self, path: str, terms: UploadTerms) -> dict[str, Any]:
         with translated():
-            return presigned.upload(self._client, self._target(path), terms)
+            acl = _ACLS[self._visibility] if self._visibility else None
+            return presigned.upload(self._client, self._target(path), terms, acl)
 
     def complete_upload(self, path: str, upload_id: str, size: int) -> None:
         with translated():

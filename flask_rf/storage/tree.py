@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 
+from ..errors import Conflict
 from ..errors import Denied
 from ..errors import InvalidPath
 from ..errors import Linked
@@ -32,8 +33,9 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ERRORS: dict[int, tuple[type[StorageError], str]] = {
     errno.ENOENT: (NotFound, "there is no such file"),
     errno.ENOTDIR: (Obstructed, "a part of its path is a file, no directory"),
+    errno.EEXIST: (Obstructed, "the disk's root is a file, no directory"),
     errno.EISDIR: (Obstructed, "there is a directory of this name"),
-    errno.ENOTEMPTY: (Obstructed, "there is a directory of this name"),
+    errno.ENOTEMPTY: (Conflict, "files were written into the directory meanwhile"),
     errno.ELOOP: (Linked, "symbolic links are not followed"),
     errno.EACCES: (Denied, "this process may not do that there"),
     errno.EPERM: (Denied, "this process may not do that there"),
@@ -162,8 +164,10 @@ def remove_tree(name: str, outer: int) -> None:
 def empty(descriptor: int) -> None:
     """Remove all that is in a directory."""
     for name in os.listdir(descriptor):
-        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            remove_tree(name, descriptor)
-        else:
-            os.unlink(name, dir_fd=descriptor)
+        # What another process removes meanwhile is gone; the others are still to go.
+        with suppress(FileNotFoundError):
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                remove_tree(name, descriptor)
+            else:
+                os.unlink(name, dir_fd=descriptor)

@@ -172,6 +172,12 @@ def test_workers_on_redis_need_a_secret_in_common(redis_server: RedisProcess) ->
         Broadcast(Flask("shop"), redis_url=redis_server.url)
 
 
+def test_a_key_that_is_no_text_is_refused(app: Flask) -> None:
+    app.config["SECRET_KEY"] = 12345
+    with pytest.raises(ConfigurationError, match="SECRET_KEY=.hidden.*write it as text, in quotes"):
+        Broadcast(app)
+
+
 def test_the_secret_follows_from_the_apps_key_and_is_not_the_key() -> None:
     def secrets_of(key: str) -> Sequence[str]:
         app = Flask("shop")

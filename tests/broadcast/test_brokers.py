@@ -40,7 +40,7 @@ def event(text: str, skip: str = "") -> Envelope:
 
 def over(url: str, count_events: bool = False, told: Told = NOBODY, **given: Any) -> RedisBroker:
     options = RedisOptions(url=url, **given)
-    listening = RedisServer(url, options, protocol=2)
+    listening = RedisServer(url, options)
     return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events, told)
 
 
@@ -389,7 +389,7 @@ def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
     monkeypatch.setattr(life, "HEARTBEAT", 0.2)
     monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 1.0)
     options = RedisOptions()
-    former = RedisServer(own_redis.url, options, protocol=2)
+    former = RedisServer(own_redis.url, options)
     ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))
     wait_until(lambda: ear.links[:3] == [True, False, True])
     ear.broker.stop()

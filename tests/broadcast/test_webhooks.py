@@ -70,7 +70,7 @@ def over_redis(redis_server: RedisProcess) -> Iterator[Callable[[], Witness]]:
 
     def make(arrived: Any) -> Broker:
         commands = commands_to(redis_server.url, options, 2.0)
-        listening = RedisServer(redis_server.url, options, protocol=2)
+        listening = RedisServer(redis_server.url, options)
         return RedisBroker(commands, listening, "shop:1:1", told=Told(arrived=arrived))
 
     def start() -> Witness:

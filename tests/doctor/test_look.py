@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from flask_rf import BroadcastError
 from flask_rf import Compress
 from flask_rf import RF
 from flask_rf.doctor.facts import RedisFacts
@@ -63,6 +64,13 @@ def test_a_proxy_fix_that_leaves_the_address_alone_is_none(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
     RF(app)
     assert not app_facts(app).rewrites_address
+
+
+def test_arguments_that_no_shell_understands_are_gunicorns_to_refuse(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--bind 'localhost")
+    assert machine_facts(app).cpus > 0
 
 
 @pytest.mark.parametrize("written", ["", "many"])
@@ -179,6 +187,17 @@ def test_a_server_that_is_not_there_says_why(app: Flask) -> None:
     facts = the_one(app)
     assert "refused" in facts.error
     assert "sesame" not in repr(facts)
+
+
+def test_a_password_that_the_server_does_not_ask_for_is_seen(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    # By RESP3's HELLO, redis-py's default, it would be taken; the features speak RESP2.
+    app.config["REDIS_URL"] = redis_server.url.replace("//", "//:sesame@")
+    rf = RF(app)
+    assert "without any password" in the_one(app).error
+    with pytest.raises(BroadcastError, match="without any password"):
+        rf.broadcast.to("news").send("headline")
 
 
 def test_a_server_that_is_no_cluster_is_no_traceback(

@@ -179,7 +179,7 @@ def test_sockets_that_left_unheard_are_taken_off_after_an_outage(
 ) -> None:
     """A fail-over may forget that somebody left, whose server lives."""
     options = RedisOptions()
-    listening = RedisServer(redis_server.url, options, protocol=2)
+    listening = RedisServer(redis_server.url, options)
     broker = RedisBroker(commands_to(redis_server.url, options, 2.0), listening, "shop:1:1")
     ear = Ear(broker)
     broker.subscribe("presence-a")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_a_file_that_is_no_python_is_passed_over(folder: Path, content: bytes) -
     assert f"{folder / 'old.py'}: passed over" in result.output
     assert "Traceback" not in result.output
     assert (folder / "old.py").read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ["+".join(["1"] * 20_000), "~" * 200_000 + "1"], ids=len)
+def test_a_file_that_a_program_wrote_is_not_too_deep_for_the_others(
+    folder: Path, content: str
+) -> None:
+    (folder / "table.py").write_text(content)
+    result = migrate(Flask("unloaded"), "--write", str(folder))
+    assert isinstance(result.exception, SystemExit)
+    assert f"{folder / 'app.py'}: imports changed" in result.output
+
+
+def test_what_python_would_say_of_a_file_is_not_ours_to_say(folder: Path) -> None:
+    (folder / "app.py").write_text(f'{SOURCE}digits = "\\d+"\n')
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        migrate(Flask("unloaded"), "--write", str(folder))
+    assert not said
 
 
 @pytest.mark.parametrize(

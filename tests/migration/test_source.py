@@ -69,6 +69,24 @@ def test_methods_of_an_instance_are_looked_at_in_every_source() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("library", "kind", "keyword", "fate"),
+    [
+        ("flask_cors", "CORS", "resources", "differs"),
+        ("flask_cors", "CORS", "supports_credentials", "differs"),
+        ("flask_cors", "CORS", "vary_header", "not needed"),
+        ("flask_rf", "CORS", "resources", "differs"),
+        ("flask_socketio", "SocketIO", "message_queue", "differs"),
+    ],
+)
+def test_a_factory_gives_no_options_to_init_app(
+    library: str, kind: str, keyword: str, fate: str
+) -> None:
+    made = f"from {library} import {kind}\nextension = {kind}(**OPTIONS)"
+    used = f"from .extensions import extension\nextension.init_app(app, {keyword}=given)"
+    assert (2, "keyword", f"init_app({keyword}=…)", fate) in said(made, used)
+
+
 def test_an_instance_may_be_an_attribute() -> None:
     source = "from flask_limiter import Limiter\ndef f(self):\n    self.l = Limiter(app)\n"
     assert said(f"{source}    self.l.storage.reset()") == [

@@ -29,7 +29,7 @@ from tests.parts.redis import RedisProcess
 @contextmanager
 def pool_of(redis: RedisProcess, most: int = 64, patience: float = 5.0) -> Iterator[Pool]:
     times = {"socket_timeout": patience, "socket_connect_timeout": patience}
-    pool = Pool(RedisServer(redis.url, RedisOptions(), protocol=2, **times), most, patience)
+    pool = Pool(RedisServer(redis.url, RedisOptions(), **times), most, patience)
     yield pool
     pool.close()
 

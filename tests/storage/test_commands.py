@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,21 @@ from flask import Flask
 
 from flask_rf import Storage
 from flask_rf.cli import rf
+from flask_rf.storage import Entry
+from flask_rf.storage import Unavailable
+from flask_rf.storage.memory import MemoryDriver
 from tests.parts.processes import ROOT
+
+
+class Broken(MemoryDriver):
+    def describe(self) -> str:
+        return "broken"
+
+    def entries(self, directory: str, recursive: bool) -> Iterator[Entry]:
+        raise Unavailable("no medium")
+
+    def tidy(self, seconds: float) -> int:
+        raise Unavailable("no medium")
 
 
 @pytest.fixture
@@ -26,6 +42,7 @@ def storage(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stor
     disks = {
         "files": {"driver": "memory", "serve": True},
         "other": {"driver": "local", "root": str(tmp_path / "other")},
+        "broken": {"driver": Broken},
     }
     return Storage(app, disks=disks)
 
@@ -49,7 +66,11 @@ def complaint(storage: Storage, *arguments: str) -> str:
 
 def test_the_disks_are_listed(storage: Storage, tmp_path: Path) -> None:
     lines = output(storage).splitlines()
-    assert lines == ["* files  this process's memory", f"  other  {tmp_path}/other"]
+    assert lines == [
+        "* files  this process's memory",
+        f"  other  {tmp_path}/other",
+        "  broken  broken",
+    ]
 
 
 def test_files_are_listed(storage: Storage) -> None:
@@ -81,6 +102,9 @@ import sys
 from flask import Flask
 from flask_rf import Storage
 from flask_rf.cli import rf
+from flask_rf.storage import Entry
+from flask_rf.storage import Unavailable
+from flask_rf.storage.memory import MemoryDriver
 
 app = Flask("shop")
 Storage(app, disks={"files": {"driver": "local", "root": sys.argv[1]}})
@@ -101,6 +125,25 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     assert "photo.png" in shown and "[####" in shown and "100%" in shown
 
 
+@pytest.mark.servers
+def test_a_reader_who_has_enough_hears_no_more(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(os.urandom(3_000_000))
+    disks = json.dumps({"files": {"driver": "local", "root": str(tmp_path)}})
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "flask", "--app", "examples.minimal", "rf", "storage"]
+    ended = subprocess.run(
+        [*command, "get", "photo.png", "-"],
+        cwd=ROOT,
+        env=os.environ | {"STORAGE_DISKS": disks},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr.strip()) == (1, "photo.png")
+
+
 def test_standard_input_is_carried_too(storage: Storage) -> None:
     output(storage, "put", "-", "notes.txt", "--disk", "other", input="tea")
     assert storage.disk("other").get("notes.txt") == b"tea"
@@ -110,7 +153,9 @@ def test_nothing_is_replaced_by_mistake(storage: Storage) -> None:
     storage.put("a.txt", b"theirs")
     Path("a.txt").write_bytes(b"ours")
     assert "already" in complaint(storage, "put", "a.txt", "a.txt", "--new")
-    assert "exists" in complaint(storage, "get", "a.txt")
+    assert complaint(storage, "get", "a.txt") == (
+        "Error: there is a file 'a.txt' here already; --force replaces it\n"
+    )
     assert Path("a.txt").read_bytes() == b"ours"
     output(storage, "get", "a.txt", "--force")
     assert Path("a.txt").read_bytes() == b"theirs"
@@ -155,12 +200,16 @@ def test_remainders_are_removed(storage: Storage, tmp_path: Path) -> None:
         (("put", "-", "a/"), "the standard input has no name to keep"),
         (("rm", "-r", ""), "a whole disk is not deleted like this"),
         (("rm", "-r", "a", "./"), "a whole disk is not deleted like this"),
-        (("ls", "--disk", "none"), "there is no disk 'none': there are files, other"),
+        (("ls", "--disk", "none"), "there is no disk 'none': there are files, other, broken"),
+        (("get", "tea", "no/tea"), "Error: 'no/tea': No such file or directory"),
+        (("tidy", "--disk", "broken"), "Error: the disk 'broken': no medium"),
+        (("ls", "--disk", "broken"), "Error: the disk 'broken': no medium"),
     ],
 )
 def test_what_goes_wrong_is_said_in_a_sentence(
     storage: Storage, arguments: tuple[str, ...], words: str
 ) -> None:
+    storage.put("tea", b"tea")
     assert words in complaint(storage, *arguments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def test_disks_can_be_declared_in_the_environment(
     monkeypatch.setenv("STORAGE_DEFAULT", "b")
     storage = Storage(app)
     assert (storage.disk().name, storage.disk("a").name) == ("b", "a")
+
+
+def test_a_root_may_be_a_path_of_pythons(app: Flask, tmp_path: Path) -> None:
+    disk = Storage(app, disks={"a": {"driver": "local", "root": tmp_path / "files"}}).disk()
+    disk.put("a", b"tea")
+    assert (tmp_path / "files" / "a").read_bytes() == b"tea"
 
 
 def test_the_first_disk_is_the_default(app: Flask) -> None:
@@ -95,6 +102,15 @@ def test_a_later_driver_is_a_class(app: Flask) -> None:
     assert storage.disk().driver.reel == 7  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://minio:9000", "http://[::1]:9000/s3", "http://10.0.0.1", "https://s3.eu."],
+)
+def test_an_endpoint_is_any_host(app: Flask, endpoint: str) -> None:
+    storage = Storage(app, disks={"cloud": SESAME | {"endpoint": endpoint}})
+    assert storage.url("a") == f"{endpoint}/b/a"
+
+
 # --- Mistakes ---
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
@@ -120,6 +136,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "STORAGE_DISKS['a']['root']=None: a local disk needs it",
     ),
     "a bucket missing": ({"disks": {"a": {"driver": "s3"}}}, "a s3 disk needs it"),
+    "a root that only a shell understands": (
+        {"disks": {"a": {"driver": "local", "root": "~/uploads"}}},
+        "STORAGE_DISKS['a']['root']='~/uploads': write the directory's path in full",
+    ),
+    "a root that no file system takes": (
+        {"disks": {"a": {"driver": "local", "root": "/srv/\0"}}},
+        "write the directory's path in full",
+    ),
     "a value that cannot be meant": (
         {"disks": {"a": MEMORY | {"visibility": "secret"}}},
         "STORAGE_DISKS['a']['visibility']='secret': write public or private",
@@ -127,6 +151,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "an endpoint without a scheme": (
         {"disks": {"a": {"driver": "s3", "bucket": "b", "endpoint": "localhost:9000"}}},
         "write a URL like https://",
+    ),
+    "an endpoint that boto3 refuses": (
+        {"disks": {"a": {"driver": "s3", "bucket": "b", "endpoint": "http://files..example"}}},
+        "write a URL like https://",
+    ),
+    "an endpoint with an underscore": (
+        {"s3_bucket": "b", "s3_endpoint": "http://my_minio:9000"},
+        "s3_endpoint='http://my_minio:9000' (from the argument): name a host without _",
     ),
     "a bucket that cannot be one": (
         {"disks": {"a": {"driver": "s3", "bucket": "our files"}}},
@@ -188,6 +220,13 @@ def test_s3_without_boto3_names_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"install flask-rf\[s3\] for it"):
         Storage(app, disks={"cloud": SESAME})
+
+
+@pytest.mark.parametrize("setting", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+def test_a_key_that_is_no_text_is_refused(app: Flask, setting: str) -> None:
+    app.config[setting] = 12345 if setting == "SECRET_KEY" else ["old", 12345]
+    with pytest.raises(ConfigurationError, match="SECRET_KEY=.hidden.*write it as text, in quotes"):
+        Storage(app, disks={"files": MEMORY}).temporary_url("a", 60)
 
 
 def test_secrets_are_never_shown(app: Flask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from flask import Flask
 
 from flask_rf import Storage
 from flask_rf import StorageError
+from flask_rf.storage import Conflict
 from flask_rf.storage import Denied
 from flask_rf.storage import Disk
 from flask_rf.storage import InvalidPath
@@ -375,8 +377,54 @@ def test_the_root_is_made_with_the_first_file(disk: Disk, root: Path) -> None:
     assert root.is_dir()
 
 
+@pytest.mark.parametrize("directory", ["", "a"])
+def test_what_others_delete_meanwhile_keeps_nothing_in_a_directory(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    for path in ("a/b/c", "a/d"):
+        disk.put(path, b"")
+    names = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda place: ["gone", *names(place)])
+    disk.delete_directory(directory)
+    assert disk.all_files() == []
+
+
+def test_a_directory_that_others_write_into_is_in_conflict(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmdir = os.rmdir
+
+    def written_to(name: str, *, dir_fd: int) -> None:
+        monkeypatch.setattr(os, "rmdir", rmdir)
+        disk.put("a/new", b"tea")
+        rmdir(name, dir_fd=dir_fd)
+
+    disk.put("a/old", b"tea")
+    monkeypatch.setattr(os, "rmdir", written_to)
+    with pytest.raises(Conflict, match="files were written into the directory meanwhile"):
+        disk.delete_directory("a")
+    assert disk.all_files() == ["a/new"]
+
+
+@pytest.mark.parametrize("if_none_match", [False, True])
+def test_a_file_whose_directory_is_deleted_meanwhile_is_in_conflict(
+    disk: Disk, root: Path, if_none_match: bool
+) -> None:
+    class Deleting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            disk.delete_directory("a")
+            return super().read(size)
+
+    with pytest.raises(Conflict, match="its directory was deleted meanwhile"):
+        disk.put("a/b", Deleting(b"tea"), if_none_match=if_none_match)
+    assert os.listdir(root) == []
+
+
 def test_a_root_that_is_a_file_fails_the_check(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = {"driver": "local", "root": str(tmp_path / "file")}
+    disk = Storage(app, disks={"files": options}).disk()
     with pytest.raises(Obstructed, match="is a file, no directory"):
-        Storage(app, disks={"files": options}).disk().driver.check()
+        disk.driver.check()
+    with pytest.raises(Obstructed, match="the disk's root is a file, no directory"):
+        disk.put("a", b"tea")

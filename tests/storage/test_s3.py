@@ -286,6 +286,25 @@ def test_an_upload_in_parts_can_be_thrown_away(
         disk.complete_upload("file", in_parts["upload_id"], len(LARGE))
 
 
+def test_what_a_browser_uploads_to_a_public_disk_is_public(
+    app: Flask, server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disks = {"cloud": server.disk(bucket, visibility="public")}
+    disk = Storage(app, disks=disks).disk()
+    one = disk.temporary_upload_url("one", 60, "text/plain", size=3)
+    assert ask(one["url"], "PUT", b"tea", **{"Content-Type": "text/plain"}) == 403
+    assert ask(one["url"], "PUT", b"tea", **one["headers"] | {"x-amz-acl": "private"}) == 403
+    assert ask(one["url"], "PUT", b"tea", **one["headers"]) == 200
+    monkeypatch.setattr(presigned, "SINGLE", PART)
+    parts = disk.temporary_upload_url("parts", 60, "text/plain", size=len(LARGE))
+    send(parts, [0, 1, 2])
+    disk.complete_upload("parts", parts["upload_id"], len(LARGE))
+    assert [disk.visibility(path) for path in ("one", "parts")] == ["public", "public"]
+    if server.name == "ceph":  # Swift knows no policies
+        assert post(disk.temporary_upload_url("form", 60, "text/plain", 9), b"tea") == 204
+        assert disk.visibility("form") == "public"
+
+
 def test_a_public_file_has_a_url_for_everybody(disk: Disk, server: S3Server) -> None:
     disk.put("a b/ü.txt", b"tea", visibility="public")
     disk.put("private", b"tea")

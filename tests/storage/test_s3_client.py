@@ -157,7 +157,7 @@ def test_a_client_that_cannot_be_made_is_an_error_of_the_disk(
     for use in (stranger.get, stranger.url, lambda path: list(stranger.files(path))):
         with pytest.raises(Unavailable, match="^'a' on the disk 'cloud': .*profile .nobody"):
             use("a")
-    with pytest.raises(Unavailable, match="on the disk 'cloud': .*profile .nobody"):
+    with pytest.raises(Unavailable, match="the disk 'cloud': .*profile .nobody"):
         lifecycle.start_worker(1)
 
 

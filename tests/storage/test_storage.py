@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +133,21 @@ def test_failures_are_announced(
     assert [each["outcome"] for each in heard] == [outcome]
 
 
+def test_a_receiver_that_fails_changes_nothing_of_what_was_done(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sender: Any, **told: Any) -> None:
+        raise RuntimeError("deaf")
+
+    with storage_operation.connected_to(fail):
+        path = storage.put_file("", b"tea")
+        with pytest.raises(NotFound):
+            storage.get("nothing")
+        with storage.read_stream(path) as stream:
+            assert stream.read() == b"tea"
+    assert caplog.messages == ["A receiver of the signal storage-operation failed"] * 3
+
+
 def test_a_stream_that_fails_is_announced_as_failed(
     storage: Storage, heard: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +219,18 @@ def test_every_disk_has_a_check_that_only_warns(app: Flask, storage: Storage) ->
     checks = {check.name: check for check in checks_of(app)}
     assert set(checks) == {"storage:files", "storage:other"}
     assert not any(check.critical or check.ready for check in checks.values())
+    assert all(check.applies() for check in checks.values())
     assert checks["storage:files"].function() == {"status": "pass"}
+
+
+def test_a_disk_that_no_setting_declares_is_checked_once_it_has_files(tmp_path: Path) -> None:
+    """An image whose own folders are not writable is in good health while nothing is stored."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    storage = Storage(app)
+    (check,) = checks_of(app)
+    assert not check.applies()
+    storage.put("a", b"tea")
+    assert check.applies()
 
 
 def test_a_check_can_write(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ _ORIGINS = "Nothing is allowed by default. Name the origins, or write * for ever
 _METHODS = "They come on top of GET, HEAD and POST; by default no others are allowed."
 _HEADERS = "None by default; name what pages send (Content-Type, Authorization), or write *."
 _RESOURCES = "Paths instead of regular expressions: /api covers itself and all below it."
+_AT_ONCE = "Give it to CORS(…); init_app takes the app alone."
 _RIGHT = "What it sets is always right here."
 _ERRORS = "Errors and redirects always carry CORS headers."
 _PRIVATE = "Browsers have given up Private Network Access."
@@ -28,6 +29,11 @@ _OPTIONS = {
     "automatic_options": not_needed(_RIGHT),
     "always_send": not_needed(_RIGHT),
     "allow_private_network": missing(_PRIVATE),
+}
+_ON_ALL = {
+    **_OPTIONS,
+    "resources": differs("resources", _RESOURCES),
+    "intercept_exceptions": not_needed(_ERRORS),
 }
 
 FLASK_CORS = Library(
@@ -54,11 +60,10 @@ FLASK_CORS = Library(
         "flask_cors.cross_origin": same("flask_rf.cross_origin"),
     },
     keywords={
-        "CORS": {
-            **_OPTIONS,
-            "app": same("app"),
-            "resources": differs("resources", _RESOURCES),
-            "intercept_exceptions": not_needed(_ERRORS),
+        "CORS": {**_ON_ALL, "app": same("app")},
+        "init_app": {
+            name: change if change.fate in ("not needed", "missing") else differs(name, _AT_ONCE)
+            for name, change in _ON_ALL.items()
         },
         "cross_origin": _OPTIONS,
     },

@@ -14,6 +14,36 @@ _LOG = "The logger flask_rf.broadcast says what happens."
 _ONE_WAY = "There are WebSockets only."
 _ASK = "Clients answer by requests of their own."
 
+_OPTIONS = {
+    "message_queue": differs("REDIS_URL", "A Redis; kombu's other queues do not exist."),
+    "client_manager": differs("REDIS_URL", "It is a setting here."),
+    "channel": differs("RF_PREFIX", "It begins all keys and topics."),
+    "cors_allowed_origins": differs(
+        "BROADCAST_ORIGINS", "Pages of the same origin, and those that CORS allows, may."
+    ),
+    "cors_credentials": not_needed("WebSockets always carry cookies; origins are checked."),
+    "ping_interval": differs("BROADCAST_ACTIVITY_TIMEOUT", "Seconds of silence."),
+    "ping_timeout": not_needed("Thirty seconds, as the protocol has it."),
+    "max_http_buffer_size": differs("BROADCAST_MAX_MESSAGE", "Characters; by default 10 000."),
+    "path": differs("/app/<BROADCAST_APP_KEY>", "The protocol says where."),
+    "resource": differs("/app/<BROADCAST_APP_KEY>", "The protocol says where."),
+    "async_mode": not_needed("It finds out whether gevent runs."),
+    "async_handlers": not_needed("No handler of yours runs on the socket."),
+    "manage_session": not_needed("The session is the one of the request that asks."),
+    "always_connect": not_needed("A channel is refused, the connection stays."),
+    "namespaces": differs("@rf.broadcast.channel", _ROOMS),
+    "transports": missing(_ONE_WAY),
+    "allow_upgrades": missing(_ONE_WAY),
+    "http_compression": not_needed(_ONE_WAY),
+    "compression_threshold": not_needed(_ONE_WAY),
+    "cookie": not_needed("None is set."),
+    "json": not_needed("Data are written by app.json."),
+    "serializer": not_needed("Data are written by app.json."),
+    "logger": not_needed(_LOG),
+    "engineio_logger": not_needed(_LOG),
+    "monitor_clients": not_needed("flask rf channels lists who listens."),
+}
+
 FLASK_SOCKETIO = Library(
     name="Flask-SocketIO",
     module="flask_socketio",
@@ -40,39 +70,7 @@ FLASK_SOCKETIO = Library(
             "rf.broadcast.fake()", "It records what is sent."
         ),
     },
-    keywords={
-        "SocketIO": {
-            "message_queue": differs("REDIS_URL", "A Redis; kombu's other queues do not exist."),
-            "client_manager": differs("REDIS_URL", "It is a setting here."),
-            "channel": differs("RF_PREFIX", "It begins all keys and topics."),
-            "cors_allowed_origins": differs(
-                "BROADCAST_ORIGINS", "Pages of the same origin, and those that CORS allows, may."
-            ),
-            "cors_credentials": not_needed("WebSockets always carry cookies; origins are checked."),
-            "ping_interval": differs("BROADCAST_ACTIVITY_TIMEOUT", "Seconds of silence."),
-            "ping_timeout": not_needed("Thirty seconds, as the protocol has it."),
-            "max_http_buffer_size": differs(
-                "BROADCAST_MAX_MESSAGE", "Characters; by default 10 000."
-            ),
-            "path": differs("/app/<BROADCAST_APP_KEY>", "The protocol says where."),
-            "resource": differs("/app/<BROADCAST_APP_KEY>", "The protocol says where."),
-            "async_mode": not_needed("It finds out whether gevent runs."),
-            "async_handlers": not_needed("No handler of yours runs on the socket."),
-            "manage_session": not_needed("The session is the one of the request that asks."),
-            "always_connect": not_needed("A channel is refused, the connection stays."),
-            "namespaces": differs("@rf.broadcast.channel", _ROOMS),
-            "transports": missing(_ONE_WAY),
-            "allow_upgrades": missing(_ONE_WAY),
-            "http_compression": not_needed(_ONE_WAY),
-            "compression_threshold": not_needed(_ONE_WAY),
-            "cookie": not_needed("None is set."),
-            "json": not_needed("Data are written by app.json."),
-            "serializer": not_needed("Data are written by app.json."),
-            "logger": not_needed(_LOG),
-            "engineio_logger": not_needed(_LOG),
-            "monitor_clients": not_needed("flask rf channels lists who listens."),
-        }
-    },
+    keywords={"SocketIO": _OPTIONS, "init_app": _OPTIONS},
     attributes={
         "on": differs("@app.post", _EVENTS),
         "event": differs("@app.post", _EVENTS),
