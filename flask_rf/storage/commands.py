@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 from typing import BinaryIO
+from typing import IO
 
 import click
 from flask import current_app
@@ -188,14 +190,19 @@ def _bar(size: int | None, label: str) -> Iterator[Callable[[int, int | None], N
 
 
 @contextmanager
-def _output(name: str, force: bool) -> Iterator[BinaryIO]:
-    """Where a file goes; a half-written one is gone."""
-    if name == "-":
-        yield sys.stdout.buffer
+def _output(name: str, force: bool) -> Iterator[IO[bytes]]:
+    """Where a file goes; a half-written one is gone, and what it was to replace stays."""
+    is_device = os.path.exists(name) and not os.path.isfile(name)
+    if name == "-" or (force and is_device):
+        with click.open_file(name, "wb") as output:
+            yield output
         return
-    with open(name, "wb" if force else "xb") as output:
+    target = os.path.realpath(name) if os.path.islink(name) else name
+    written = f"{target}.{secrets.token_hex(4)}.part" if force else target
+    with open(written, "xb") as output:
         try:
             yield output
         except BaseException:
-            os.unlink(name)
+            os.unlink(written)
             raise
+    os.replace(written, target)

@@ -19,6 +19,7 @@ from flask_rf import Storage
 from flask_rf.cli import rf
 from flask_rf.storage import Entry
 from flask_rf.storage import Unavailable
+from flask_rf.storage.driver import Pieces
 from flask_rf.storage.memory import MemoryDriver
 from tests.parts.processes import ROOT
 
@@ -159,6 +160,28 @@ def test_nothing_is_replaced_by_mistake(storage: Storage) -> None:
     assert Path("a.txt").read_bytes() == b"ours"
     output(storage, "get", "a.txt", "--force")
     assert Path("a.txt").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_what_comes_half_only_replaces_nothing(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, force: tuple[str, ...]
+) -> None:
+    def cut() -> Iterator[bytes]:
+        yield b"the"
+        raise Unavailable("the line was cut")
+
+    storage.put("a.txt", b"theirs")
+    if force:
+        Path("a.txt").write_bytes(b"ours")
+    monkeypatch.setattr(MemoryDriver, "open", lambda *_: Pieces(cut()))
+    assert "the line was cut" in complaint(storage, "get", "a.txt", *force)
+    assert [path.read_bytes() for path in Path().iterdir()] == ([b"ours"] if force else [])
+
+
+def test_a_device_is_written_to_and_stays_one(storage: Storage) -> None:
+    storage.put("a.txt", b"theirs")
+    output(storage, "get", "a.txt", os.devnull, "--force")
+    assert Path(os.devnull).is_char_device()
 
 
 def test_files_and_directories_are_deleted(storage: Storage) -> None:
