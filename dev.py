@@ -245,7 +245,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     demo_parser = add(demo)
     demo_parser.add_argument("--host", default="127.0.0.1")
-    demo_parser.add_argument("--port", type=int, help="default: a free one")
+    demo_parser.add_argument("--port", type=port, help="default: a free one")
     demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
@@ -260,6 +260,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"what is {' '.join(rest)}?")
     options.pytest = [argument for argument in rest if argument != "--"]
     return options
+
+
+def port(written: str) -> int:
+    if not written.isdecimal() or not 0 < int(written) < 65536:
+        raise argparse.ArgumentTypeError(f"{written!r}: write a number from 1 to 65535")
+    return int(written)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

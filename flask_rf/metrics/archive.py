@@ -63,23 +63,23 @@ def compact(folder: Path) -> None:
 
 
 def _archive(archive: Path, files: Iterable[Path], merge: Merge) -> None:
-    totals = _read(archive) if archive.exists() else {}
+    totals = (values_in(archive) if archive.exists() else None) or {}
     for file in files:
-        for key, value in _read(file).items():
+        for key, value in (values_in(file) or {}).items():
             totals[key] = merge(totals[key], value) if key in totals else value
     _write(archive, totals)
 
 
-def _read(file: Path) -> dict[str, Value]:
+def values_in(file: Path) -> dict[str, Value] | None:
+    """What a process has written; None, with a warning, if it was killed while it made the file."""
     from prometheus_client.mmap_dict import MmapedDict
 
     try:
         values = MmapedDict.read_all_values_from_file(str(file))
         return {key: Value(number, time) for key, number, time, _ in values}
     except (struct.error, RuntimeError) as error:
-        # Its process was killed while it made the file.
         logger.warning("the metrics in %s are lost: %s", file, error)
-        return {}
+        return None
 
 
 def _write(archive: Path, values: Mapping[str, Value]) -> None:

@@ -16,6 +16,7 @@ from ..eventloop import off_the_loop
 from ..metric_files import DIRECTORY
 from ..metric_files import locked
 from .archive import compact
+from .archive import values_in
 from .families import is_shared
 from .families import prometheus
 
@@ -75,15 +76,13 @@ class _Files:
     def collect(self) -> Any:
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        for attempt in range(1, _ATTEMPTS + 1):
-            files = [str(file) for file in self._folder.glob("*.db")]
+        for _ in range(_ATTEMPTS):
             try:
-                return MultiProcessCollector.merge(files)
+                return MultiProcessCollector.merge(map(str, self._folder.glob("*.db")))
             except (struct.error, RuntimeError):
-                # A process is making its file at this very moment.
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(0.01)
+                time.sleep(0.01)  # a process is making its file at this very moment
+        whole = [str(file) for file in self._folder.glob("*.db") if values_in(file) is not None]
+        return MultiProcessCollector.merge(whole)
 
 
 class _Named:

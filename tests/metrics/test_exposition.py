@@ -79,15 +79,22 @@ def test_no_total_is_seen_twice_or_not_at_all_while_workers_die(folder: Path) ->
     assert seen | set(totals().values()) == {20.0}
 
 
-def test_a_file_that_is_being_made_is_waited_for(folder: Path) -> None:
+def test_a_file_that_is_being_made_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     count(folder, 1, 5)
     (folder / "counter_2.db").touch()
-    finish = threading.Timer(0.015, lambda: count(folder, 2, 7))
-    finish.start()
-    try:
-        assert totals() == {"orders_total": 12}
-    finally:
-        finish.join()
+    monkeypatch.setattr("time.sleep", lambda seconds: count(folder, 2, 7))
+    assert totals() == {"orders_total": 12}
+
+
+def test_a_file_that_nobody_finishes_is_passed_over(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    count(folder, 1, 5)
+    (folder / "counter_2.db").touch()
+    assert totals() == {"orders_total": 5}
+    assert "counter_2.db are lost" in caplog.text
 
 
 def test_a_lock_that_is_never_free_is_an_error(
