@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from flask import Flask
@@ -14,10 +18,13 @@ from flask_rf import BroadcastError
 from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
+from flask_rf.broadcast.broadcasting import Broadcasting
 from flask_rf.broadcast.redis import RedisBroker
+from flask_rf.broadcast.server import Server
 from flask_rf.broadcast.session import Member
 from tests.broadcast.ears import Ear
 from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
@@ -270,6 +277,42 @@ def test_a_forked_child_has_a_live_side_of_its_own(broadcast: Broadcast) -> None
     os.waitpid(child, 0)
     assert os.read(reader, 10) == b"own"
     os.close(reader), os.close(writer)
+
+
+def test_threads_that_ask_at_once_share_one_live_side(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Broadcasting._make_server
+
+    def make_slowly(self: Broadcasting) -> Server:
+        made = make(self)
+        time.sleep(0.1)
+        return made
+
+    monkeypatch.setattr(Broadcasting, "_make_server", make_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(lambda: broadcast.compiled.server) for _ in range(4)]
+        assert len({id(each.result()) for each in asked}) == 1
+
+
+def test_a_fork_that_exits_leaves_its_parents_live_side_alone(
+    app: Flask, redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit = MagicMock()
+    monkeypatch.setattr(atexit, "register", at_exit)
+    broadcast = Broadcast(app, redis_url=redis_server.url)
+    ear = Ear(broadcast.compiled.server.broker)
+    wait_until(lambda: ear.links == [True])
+    child = os.fork()
+    if child == 0:
+        for (function, *arguments), _ in at_exit.call_args_list:
+            function(*arguments)
+        os._exit(0)
+    os.waitpid(child, 0)
+    ear.broker.subscribe("chat")
+    broadcast.to("chat").send("message")
+    ear.wait_for(1)
+    assert ear.links == [True] and at_exit.called
 
 
 @pytest.fixture
