@@ -19,9 +19,11 @@ from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
 from flask_rf.broadcast.broadcasting import Broadcasting
+from flask_rf.broadcast.outbox import QueuedOutbox
 from flask_rf.broadcast.redis import RedisBroker
 from flask_rf.broadcast.server import Server
 from flask_rf.broadcast.session import Member
+from flask_rf.broadcast.wire import Text
 from tests.broadcast.ears import Ear
 from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.processes import wait_until
@@ -138,6 +140,36 @@ def test_who_joins_and_leaves_is_announced(app: Flask, broadcast: Broadcast) -> 
             broker.join(channel, "1.1", Member("ann"), 100)
             broker.leave(channel, "1.1", "ann")
     assert heard == [("joined", "presence-room", "ann"), ("left", "presence-room", "ann")]
+
+
+def test_receivers_of_signals_that_fail_break_nothing(
+    app: Flask, broadcast: Broadcast, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sender: Flask, **terms: Any) -> None:
+        raise RuntimeError("a bug of the app")
+
+    told = [signals.socket_opened, signals.socket_closed, signals.message_received]
+    told += [signals.event_published, signals.events_delivered, signals.event_dropped]
+    told += [signals.member_joined, signals.member_left]
+    for signal in told:
+        signal.connect(fail, sender=app)
+    server, outboxes = broadcast.compiled.server, [QueuedOutbox(4096, lambda: None)]
+    outboxes.append(QueuedOutbox(600, server.dropped))
+    connections = [server.open(outbox, "192.0.2.1") for outbox in outboxes]
+    for connection in connections:
+        join = '{"event":"pusher:subscribe","data":{"channel":"chat"}}'
+        server.receive(connection, [Text(join)])
+    for size in (1, 800, 2):
+        broadcast.to("chat").send("message", "x" * size)
+    heard = b""
+    while heard.count(b'"message"') < 3:
+        heard += outboxes[0].take(30) or pytest.fail("the broker is deaf")
+    server.broker.join("presence-chat", "1.1", Member("ann"), 10)
+    server.broker.leave("presence-chat", "1.1", "ann")
+    for connection in connections:
+        server.lost(connection)
+    assert outboxes[1].finished_at is not None
+    assert {record.args[0] for record in caplog.records if record.args} == {s.name for s in told}
 
 
 def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: RedisProcess) -> None:
