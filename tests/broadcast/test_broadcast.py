@@ -341,10 +341,11 @@ def test_a_fork_that_exits_leaves_its_parents_live_side_alone(
             function(*arguments)
         os._exit(0)
     os.waitpid(child, 0)
-    ear.broker.subscribe("chat")
-    broadcast.to("chat").send("message")
+    ear.broker.subscribe("orders")
+    broadcast.to("orders").send("order.shipped")
     ear.wait_for(1)
     assert ear.links == [True] and at_exit.called
+    ear.broker.stop()
 
 
 @pytest.fixture
