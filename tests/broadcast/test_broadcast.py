@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import json
 import os
 import time
@@ -346,6 +347,19 @@ def test_a_fork_that_exits_leaves_its_parents_live_side_alone(
     ear.wait_for(1)
     assert ear.links == [True] and at_exit.called
     ear.broker.stop()
+
+
+def test_sockets_are_looked_after_also_after_what_nobody_foresaw(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_rf.broadcast.server._SWEEP", 0.01)
+    server = Broadcast(app, activity_timeout=1).compiled.server
+    once = itertools.chain([RuntimeError("a bug")], itertools.repeat(None))
+    monkeypatch.setattr(server._residence, "tell_untold", MagicMock(side_effect=once))
+    outbox = QueuedOutbox(4096, lambda: None)
+    server.open(outbox, "192.0.2.1")
+    assert b"connection_established" in (outbox.take(30) or b"")
+    assert b"pusher:ping" in (outbox.take(30) or b"")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +34,7 @@ class Outage(MemoryBroker):
     def __init__(self) -> None:
         super().__init__()
         self.away = True
+        self.meanwhile: Callable[[], None] = lambda: None  # happens while a history is read
 
     def _look(self) -> None:
         if self.away:
@@ -40,6 +42,7 @@ class Outage(MemoryBroker):
 
     def recover(self, wanted: Sequence[tuple[str, Position | None]]) -> Sequence[Recovered]:
         self._look()
+        self.meanwhile()
         return super().recover(wanted)
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
@@ -120,3 +123,38 @@ def test_of_a_long_outage_only_so_much_is_remembered_and_who_is_there_is_stated_
     house.residence.tell_untold()
 
     assert house.broker.users(ROOM) == {"ann"}
+
+
+DIARY = "presence-log"
+
+
+@pytest.fixture
+def waiting(house: House) -> Resident:
+    """One who waits for a history to be read, and the history can be read again."""
+    resident = house.come(DIARY, "1.1", Member("ann"), Since(Position("e", 1)))
+    house.broker.away = False
+    return resident
+
+
+def test_who_leaves_while_being_let_in_late_is_not_present(house: House, waiting: Resident) -> None:
+    house.broker.meanwhile = lambda: house.residence.leave(waiting, DIARY)
+    house.residence.join_deferred()
+    assert house.broker.users(DIARY) == set()
+
+
+def test_who_is_gone_while_being_let_in_late_is_not_present(
+    house: House, waiting: Resident
+) -> None:
+    house.broker.meanwhile = lambda: house.go(waiting)
+    house.residence.join_deferred()
+    assert house.broker.users(DIARY) == set()
+
+
+def test_who_is_gone_while_being_turned_away_late_makes_no_trouble(
+    house: House, waiting: Resident
+) -> None:
+    for n in range(Rules().members):
+        house.broker.join(DIARY, f"2.{n}", Member(f"guest-{n}"), 1000)
+    house.broker.meanwhile = lambda: house.go(waiting)
+    house.residence.join_deferred()
+    assert "ann" not in house.broker.users(DIARY)
