@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
@@ -65,6 +66,7 @@ class Residence:
         self._deferred: dict[tuple[str, str], Any] = {}
         self._untold: dict[tuple[str, str], str] = {}
         self._unstated = False
+        self._counting = threading.Lock()
 
     def join(
         self, connection: Resident, channel: Channel, member: Member | None, since: Since | None
@@ -272,4 +274,5 @@ class Residence:
             self._untold, self._unstated = {}, True
 
     def _count(self, channel: str) -> None:
-        self._broker.count(channel, self._hub.size(channel))
+        with self._counting:  # or of two threads the one that looked first might be heard last
+            self._broker.count(channel, self._hub.size(channel))

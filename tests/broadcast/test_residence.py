@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -70,8 +71,8 @@ class House:
     """A residence, and its connections."""
 
     def __init__(self) -> None:
-        self.broker = Outage()
-        hub, histories = Hub(), Histories()
+        self.broker, self.hub = Outage(), Hub()
+        hub, histories = self.hub, Histories()
         histories.declare("log", 10, 60)
         self.connections: dict[str, Resident] = {}
         placement = Placement(self.broker, hub, histories, 1000)
@@ -158,3 +159,26 @@ def test_who_is_gone_while_being_turned_away_late_makes_no_trouble(
     house.broker.meanwhile = lambda: house.go(waiting)
     house.residence.join_deferred()
     assert "ann" not in house.broker.users(DIARY)
+
+
+def test_the_last_count_is_of_all_who_are_there(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.broker.away = False
+    size, looked, both_counted = house.hub.size, threading.Event(), threading.Event()
+
+    def size_of_a_thread_that_is_held_up(channel: str) -> int:
+        found = size(channel)
+        if not looked.is_set():
+            looked.set()
+            both_counted.wait(0.5)
+        return found
+
+    monkeypatch.setattr(house.hub, "size", size_of_a_thread_that_is_held_up)
+    first = threading.Thread(target=house.come, args=("chat", "1.1"))
+    first.start()
+    looked.wait(30)
+    house.come("chat", "1.2")
+    both_counted.set()
+    first.join()
+    assert house.broker.occupied() == {"chat": 2}
