@@ -102,7 +102,9 @@ class BroadcastOptions(Options):
     )
     max_event: int = setting(kinds.whole(128), 100_000, doc="Bytes in one published event.")
     max_queue: int = setting(
-        kinds.whole(4096), 1_048_576, doc="Bytes that may wait for a slow reader."
+        kinds.whole(4096),
+        1_048_576,
+        doc="Bytes that may wait for a slow reader; at least twice MAX_EVENT.",
     )
     max_subscriptions: int = setting(kinds.whole(1), 100, doc="Channels per connection.")
     max_client_events: int = setting(
@@ -140,9 +142,13 @@ class BroadcastOptions(Options):
     )
 
     def __post_init__(self) -> None:
-        """:raises ConfigurationError: a back end that cannot carry events."""
+        """:raises ConfigurationError: what cannot carry events, or none of the size allowed."""
         if self.backend == "redis" and self.redis_url is None:
             raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
+        least = 2 * self.max_event  # JSON within JSON: a quotation mark takes two bytes
+        if self.max_queue < least:
+            remedy = f"such an event would end every connection; set BROADCAST_MAX_QUEUE={least}"
+            raise ConfigurationError("BROADCAST_MAX_EVENT", self.max_event, remedy)
 
     @property
     def between_processes(self) -> bool:

@@ -87,6 +87,14 @@ def test_a_channel_outside_the_rules_is_an_error(broadcast: Broadcast, channel: 
         broadcast.to("chat", channel).send("message")
 
 
+@pytest.mark.parametrize("sizes", [{"max_event": 600_000}, {"max_queue": 65_536}])
+def test_events_that_would_overflow_every_queue_are_refused(
+    app: Flask, sizes: dict[str, int]
+) -> None:
+    with pytest.raises(ConfigurationError, match="would end every connection; set BROADCAST_MAX_Q"):
+        Broadcast(app, **sizes)
+
+
 @pytest.mark.parametrize("event", ["", "x" * 201])
 def test_an_events_name_outside_the_rules_is_an_error(broadcast: Broadcast, event: str) -> None:
     with pytest.raises(BroadcastError, match="1 to 200"):
