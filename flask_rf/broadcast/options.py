@@ -25,6 +25,9 @@ from .session import Rules
 #: RFC 6454, 6.2, as compared byte by byte; apps in web views have schemes of their own.
 _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
 
+#: Seconds. Timers of browsers end at once after 25 days and more: clients would ping without end.
+_DAY = 86_400
+
 
 def _path_segment(raw: Any) -> str:
     text = kinds.text(str(raw))
@@ -95,7 +98,7 @@ class BroadcastOptions(Options):
         _origins, (), doc="Origins of other sites whose pages may open sockets."
     )
     activity_timeout: int = setting(
-        kinds.whole(1), 120, doc="Seconds of silence after which a ping is sent."
+        kinds.whole(1, _DAY), 120, doc="Seconds of silence after which a ping is sent."
     )
     max_message: int = setting(
         kinds.whole(128), 10_000, doc="Characters in one message from a client."

@@ -267,6 +267,7 @@ def test_redis_without_a_url_is_refused(app: Flask) -> None:
         ("BROADCAST_BACKEND", "kafka"),
         ("BROADCAST_APP_KEY", "a b"),
         ("BROADCAST_ACTIVITY_TIMEOUT", "0"),
+        ("BROADCAST_ACTIVITY_TIMEOUT", "2592000"),
         ("BROADCAST_REDIS_URL", "http://localhost"),
         ("BROADCAST_BAKCEND", "redis"),
         ("BROADCAST_ORIGINS", "app.example.com"),
