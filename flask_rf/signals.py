@@ -58,7 +58,7 @@ storage_operation = _signals.signal("storage-operation")
 
 
 def tell(signal: NamedSignal, app: Flask | None, **terms: Any) -> None:
-    """Send a signal of what has happened already: a receiver that fails makes it no worse."""
+    """Send a signal of what has happened already: a receiver that fails must not undo the rest."""
     try:
         signal.send(app, **terms)
     except Exception:

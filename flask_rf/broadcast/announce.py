@@ -31,25 +31,25 @@ class Announce:
         self._lost_at: float | None = None
 
     def opened(self, socket_id: str) -> None:
-        socket_opened.send(self._app, socket_id=socket_id)
+        tell(socket_opened, self._app, socket_id=socket_id)
 
     def closed(self, socket_id: str) -> None:
-        socket_closed.send(self._app, socket_id=socket_id)
+        tell(socket_closed, self._app, socket_id=socket_id)
 
     def joined(self, channel: str, user_id: str) -> None:
         if not channel.startswith("#"):  # ours, and users' own
-            member_joined.send(self._app, channel=channel, user_id=user_id)
+            tell(member_joined, self._app, channel=channel, user_id=user_id)
 
     def left(self, channel: str, user_id: str) -> None:
         if not channel.startswith("#"):
-            member_left.send(self._app, channel=channel, user_id=user_id)
+            tell(member_left, self._app, channel=channel, user_id=user_id)
 
     def received(self, socket_id: str) -> None:
         if message_received.receivers:
-            message_received.send(self._app, socket_id=socket_id)
+            tell(message_received, self._app, socket_id=socket_id)
 
     def published(self, channel: str, event: str, size: int) -> None:
-        event_published.send(self._app, channel=channel, event=event, size=size)
+        tell(event_published, self._app, channel=channel, event=event, size=size)
 
     def delivered(self, events: Iterable[Envelope], messages: int) -> None:
         """:param messages: written to sockets, all together."""
@@ -57,16 +57,16 @@ class Announce:
             now = time.time()
             # Another machine's clock may be ahead.
             delays = [max(0.0, now - event.sent) for event in events]
-            events_delivered.send(self._app, messages=messages, delays=delays)
+            tell(events_delivered, self._app, messages=messages, delays=delays)
 
     def unpublished(self, channel: str, reason: str) -> None:
-        event_dropped.send(self._app, channel=channel, kind="unpublished", reason=reason)
+        tell(event_dropped, self._app, channel=channel, kind="unpublished", reason=reason)
 
     def slow_reader(self) -> None:
-        event_dropped.send(self._app, channel="", kind="slow_reader", reason="slow reader")
+        tell(event_dropped, self._app, channel="", kind="slow_reader", reason="slow reader")
 
     def webhook_dropped(self, channel: str, reason: str) -> None:
-        event_dropped.send(self._app, channel=channel, kind="webhook", reason=reason)
+        tell(event_dropped, self._app, channel=channel, kind="webhook", reason=reason)
 
     def link(self, up: bool) -> None:
         """The other processes are heard, or are not."""

@@ -73,8 +73,7 @@ class Broadcasting:
         self._announce = Announce(app)
         self._base = f"{namespace(app)}:{options.app_id}"
         self._redis = resolve(app, RedisOptions)
-        self._server: Server | None = None
-        self._pid = 0
+        self._servers: dict[int, Server] = {}  # by process: a fork never sees its parent's
 
     def guard(self, channel: str, admits: Callable[[], bool]) -> None:
         """Let another feature decide, instead of the app's callbacks, who may join its channel.
@@ -117,13 +116,15 @@ class Broadcasting:
 
     def stop(self, window: float) -> None:
         """Tell every socket of this process to come back elsewhere."""
-        if self._server is not None and self._pid == os.getpid():
-            self._server.say_goodbye(window)
-            self._server.webhooks.flush(_LAST_WEBHOOKS)
+        server = self._servers.get(os.getpid())
+        if server is not None:
+            server.say_goodbye(window)
+            server.webhooks.flush(_LAST_WEBHOOKS)
 
     def listens(self) -> bool:
         """Whether this process has sockets that other processes' events must reach."""
-        return self._server is not None and self._pid == os.getpid() and self._server.started
+        server = self._servers.get(os.getpid())
+        return server is not None and server.started
 
     def check(self) -> bool | dict[str, str]:
         """For health: deaf beside a Redis that answers is a failure, without Redis a warning."""
@@ -134,12 +135,19 @@ class Broadcasting:
 
     @property
     def server(self) -> Server:
-        """This process's live side; a fork never sees its parent's."""
-        if self._server is None or self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._server = self._make_server()
-            atexit.register(self._server.stop)
-        return self._server
+        """This process's live side, one however many threads ask for it at once."""
+        pid = os.getpid()
+        server = self._servers.get(pid)
+        if server is None:
+            made = self._make_server()
+            server = self._servers.setdefault(pid, made)
+            if server is made:
+                atexit.register(self._stop_in, pid)
+        return server
+
+    def _stop_in(self, pid: int) -> None:
+        if pid == os.getpid():  # a fork has its parent's functions to call, but not its threads
+            self._servers[pid].stop()
 
     def publish(
         self, channels: tuple[str, ...], event: str, data: Any, skip: str, on_error: str

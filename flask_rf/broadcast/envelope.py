@@ -46,9 +46,14 @@ def pack(envelope: Envelope) -> bytes:
 
 def pack_parts(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
     """What stands before, within and after an event's place, for whoever gives it one."""
-    skip, request_id = envelope.skip.encode()[:255], envelope.request_id.encode()[:255]
+    skip, request_id = _short(envelope.skip), _short(envelope.request_id)
     head = _HEAD.pack(VERSION, envelope.sent, len(skip), len(request_id))
     return head, skip + request_id, envelope.payload
+
+
+def _short(text: str) -> bytes:
+    """As much as there is room for, of whole characters: clients may send any ``X-Socket-ID``."""
+    return text.encode("utf-8", "replace")[:255].decode(errors="ignore").encode()
 
 
 def unpack(data: bytes) -> Envelope:

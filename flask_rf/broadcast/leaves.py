@@ -45,7 +45,9 @@ class Leaves:
         """
         authorizer, app = self._broadcasting.authorizer, _current_app()
         user = authorizer.current_user(app)
-        data = {"id": user_id(user), "watchlist": authorizer.followed_by(app, user)}
+        # Clients say it all again, and their messages have a limit.
+        follows = authorizer.followed_by(app, user)[: self._broadcasting.options.max_watchlist]
+        data = {"id": user_id(user), "watchlist": follows}
         text = app.json.dumps(data)
         return {"auth": self._broadcasting.signer.user(socket_id, text), "user_data": text}
 

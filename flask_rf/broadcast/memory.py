@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -27,6 +28,8 @@ from .history import Position
 from .history import Recovered
 from .memory_histories import MemoryHistories
 from .session import Member
+
+logger = logging.getLogger("flask_rf.broadcast")
 
 
 class MemoryBroker:
@@ -184,4 +187,7 @@ class MemoryBroker:
                 self._queue.clear()
             if not burst:
                 return
-            self._ear.deliver(burst)
+            try:
+                self._ear.deliver(burst)
+            except Exception:  # whatever it is: without this thread nothing is heard
+                logger.exception("an event could not be delivered; those to come are")

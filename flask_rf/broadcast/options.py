@@ -26,6 +26,9 @@ from .session import Rules
 #: RFC 6454, 6.2, as compared byte by byte; apps in web views have schemes of their own.
 _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
 
+#: Seconds. Timers of browsers end at once after 25 days and more: clients would ping without end.
+_DAY = 86_400
+
 
 def _path_segment(raw: Any) -> str:
     text = kinds.text(str(raw))
@@ -96,14 +99,16 @@ class BroadcastOptions(Options):
         _origins, (), doc="Origins of other sites whose pages may open sockets."
     )
     activity_timeout: int = setting(
-        kinds.whole(1), 120, doc="Seconds of silence after which a ping is sent."
+        kinds.whole(1, _DAY), 120, doc="Seconds of silence after which a ping is sent."
     )
     max_message: int = setting(
         kinds.whole(128), 10_000, doc="Characters in one message from a client."
     )
     max_event: int = setting(kinds.whole(128), 100_000, doc="Bytes in one published event.")
     max_queue: int = setting(
-        kinds.whole(4096), 1_048_576, doc="Bytes that may wait for a slow reader."
+        kinds.whole(4096),
+        1_048_576,
+        doc="Bytes that may wait for a slow reader; at least twice MAX_EVENT.",
     )
     max_subscriptions: int = setting(kinds.whole(1), 100, doc="Channels per connection.")
     max_client_events: int = setting(
@@ -141,9 +146,13 @@ class BroadcastOptions(Options):
     )
 
     def __post_init__(self) -> None:
-        """:raises ConfigurationError: a back end that cannot carry events."""
+        """:raises ConfigurationError: what cannot carry events, or none of the size allowed."""
         if self.backend == "redis" and self.redis_url is None:
             raise ConfigurationError("BROADCAST_BACKEND", "redis", "set REDIS_URL as well")
+        least = 2 * self.max_event  # JSON within JSON: a quotation mark takes two bytes
+        if self.max_queue < least:
+            remedy = f"such an event would end every connection; set BROADCAST_MAX_QUEUE={least}"
+            raise ConfigurationError("BROADCAST_MAX_EVENT", self.max_event, remedy)
 
     @property
     def between_processes(self) -> bool:

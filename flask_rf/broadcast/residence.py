@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
@@ -65,6 +66,7 @@ class Residence:
         self._deferred: dict[tuple[str, str], Any] = {}
         self._untold: dict[tuple[str, str], str] = {}
         self._unstated = False
+        self._counting = threading.Lock()
 
     def join(
         self, connection: Resident, channel: Channel, member: Member | None, since: Since | None
@@ -92,8 +94,8 @@ class Residence:
             first += text_frame(self._last_event(channel.name))
         if self._hub.admit(channel.name, connection, first + start.frames, start.place):
             self._count(channel.name)
-        if connection.socket_id not in self._connections:
-            self.leave(connection, channel.name)
+        if not self._is_at(connection.socket_id, channel.name):
+            self._undo(connection, channel.name, member)
 
     def join_deferred(self) -> None:
         """Let those in who wait for their histories to be read."""
@@ -134,6 +136,12 @@ class Residence:
         self._placement.forget(connection.socket_id, channel)
         self._leave_hub(channel, connection.socket_id)
         self._count(channel)
+        if member is not None:
+            self._leave_presence(channel, connection.socket_id, member.user_id)
+
+    def _undo(self, connection: Resident, channel: str, member: Member | None) -> None:
+        """Have a connection leave that left while it was let in, when nobody knew of it yet."""
+        self.leave(connection, channel)
         if member is not None:
             self._leave_presence(channel, connection.socket_id, member.user_id)
 
@@ -232,7 +240,7 @@ class Residence:
         self._deferred[connection.socket_id, channel] = (connection, *request)
 
     def _turn_away(self, connection: Resident, channel: str) -> None:
-        del connection.session.subscriptions[channel]
+        connection.session.subscriptions.pop(channel, None)  # it may have left meanwhile
         self._leave_hub(channel, connection.socket_id)
         reason = f"the channel has its {self._room} members"
         connection.say(protocol.subscription_error(channel, "LimitReached", reason, 403))
@@ -266,4 +274,5 @@ class Residence:
             self._untold, self._unstated = {}, True
 
     def _count(self, channel: str) -> None:
-        self._broker.count(channel, self._hub.size(channel))
+        with self._counting:  # or of two threads the one that looked first might be heard last
+            self._broker.count(channel, self._hub.size(channel))

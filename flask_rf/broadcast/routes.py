@@ -22,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from ..blueprints import EveryHost
 from ..client_address import ClientAddress
 from ..client_address import network_of
+from ..eventloop import in_greenlet
 from . import protocol
 from . import scripts
 from .authorization import Denied
@@ -144,7 +145,8 @@ class _Routes:
 
     def stream(self) -> Response:
         """The events of the channels that the query names, for ``EventSource``."""
-        if not request.environ.get("wsgi.multithread"):
+        # gevent's own server says no, and serves others all the same.
+        if not (request.environ.get("wsgi.multithread") or in_greenlet()):
             abort(501, "this server answers one request at a time; a stream would be the last")
         channels = self._channels_asked_for()
         server, address = self._broadcasting.server, network_of(self._clients.of(request.environ))

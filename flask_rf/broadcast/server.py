@@ -46,6 +46,7 @@ _SPREAD = 0.01  # seconds between two closes of a drain, if there is time for it
 _GOING = "this server is going away"
 _PATIENCE = 1.0  # seconds a stopping process waits for clients to take their leave
 _LAST_WORDS = 10.0  # seconds a closing peer may take to read what it is owed
+_PING = text_frame(protocol.ping())
 
 
 class Server:
@@ -273,20 +274,25 @@ class Server:
             connection.push(frame)
 
     def _sweep(self) -> None:
-        ping = text_frame(protocol.ping())
         while not self._stopped.wait(_SWEEP):
-            if self.broker.up:
-                self._residence.join_deferred()
-                self._residence.tell_untold()
-            now = time.monotonic()
-            for connection in list(self.connections.values()):
-                finished = connection.outbox.finished_at
-                silent = now - connection.heard_at
-                if finished is not None:
-                    if now - finished > _LAST_WORDS:
-                        connection.outbox.abort()
-                elif silent > self._activity_timeout + _PONG_WITHIN:
-                    self.close(connection, Code.NO_PONG, "no answer to the ping")
-                elif silent > self._activity_timeout and not connection.pinged:
-                    connection.pinged = True
-                    connection.push(ping)
+            try:
+                if self.broker.up:
+                    self._residence.join_deferred()
+                    self._residence.tell_untold()
+                self._look_after_silent()
+            except Exception:  # whatever it is: without this thread nobody is pinged any more
+                logger.exception("not every socket could be looked after; the next look is soon")
+
+    def _look_after_silent(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections.values()):
+            finished = connection.outbox.finished_at
+            silent = now - connection.heard_at
+            if finished is not None:
+                if now - finished > _LAST_WORDS:
+                    connection.outbox.abort()
+            elif silent > self._activity_timeout + _PONG_WITHIN:
+                self.close(connection, Code.NO_PONG, "no answer to the ping")
+            elif silent > self._activity_timeout and not connection.pinged:
+                connection.pinged = True
+                connection.push(_PING)

@@ -197,6 +197,8 @@ class Session:
             return Close(Code.UNAUTHORISED, "the signature of the sign-in does not fit")
         try:
             user = self._user(data)
+        except InvalidChannel as error:
+            return Close(Code.UNAUTHORISED, f"users with this id have no channel: {error}")
         except (ValueError, TypeError, KeyError, AttributeError):
             return Close(Code.UNAUTHORISED, "'user_data' is no JSON object with a text 'id'")
         if self.user is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from ..signals import redis_asked
+from ..signals import tell
 from .primary import Command
 from .sender import Commands
 
@@ -53,4 +54,4 @@ class Announced:
 
     def _tell(self, started: float) -> None:
         seconds = perf_counter() - started
-        redis_asked.send(self._app, feature=self._feature, seconds=seconds)
+        tell(redis_asked, self._app, feature=self._feature, seconds=seconds)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask_login import UserMixin
 
 from flask_rf import Broadcast
 from flask_rf import ConfigurationError
+from flask_rf.broadcast.options import BroadcastOptions
 from flask_rf.broadcast.signature import Signer
 
 SOCKET = "12.34"
@@ -86,6 +88,14 @@ def test_flask_logins_user_is_asked_about_by_default(app: Flask, broadcast: Broa
     client = app.test_client()
     assert client.post("/broadcasting/auth", data=form, headers={"X-Ann": "1"}).status_code == 200
     assert client.post("/broadcasting/auth", data=form).status_code == 403
+
+
+def test_no_more_of_a_watchlist_is_signed_than_counts(app: Flask, broadcast: Broadcast) -> None:
+    broadcast.user(lambda: "ann")
+    broadcast.watchlist(lambda user: [f"friend-{n}" for n in range(5_000)])
+    signed = app.test_client().post("/broadcasting/user-auth", data={"socket_id": SOCKET}).json
+    assert signed and len(signed["user_data"]) < BroadcastOptions.max_message
+    assert json.loads(signed["user_data"])["watchlist"] == [f"friend-{n}" for n in range(100)]
 
 
 @pytest.mark.parametrize(

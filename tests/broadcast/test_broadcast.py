@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import atexit
+import itertools
 import json
 import os
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from flask import Flask
@@ -14,10 +19,15 @@ from flask_rf import BroadcastError
 from flask_rf import ConfigurationError
 from flask_rf import SetupError
 from flask_rf import signals
+from flask_rf.broadcast.broadcasting import Broadcasting
+from flask_rf.broadcast.outbox import QueuedOutbox
 from flask_rf.broadcast.redis import RedisBroker
+from flask_rf.broadcast.server import Server
 from flask_rf.broadcast.session import Member
+from flask_rf.broadcast.wire import Text
 from tests.broadcast.ears import Ear
 from tests.parts.cluster import RedisClusterProcesses
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
@@ -77,6 +87,14 @@ def test_a_channel_outside_the_rules_is_an_error(broadcast: Broadcast, channel: 
         broadcast.to("chat", channel).send("message")
 
 
+@pytest.mark.parametrize("sizes", [{"max_event": 600_000}, {"max_queue": 65_536}])
+def test_events_that_would_overflow_every_queue_are_refused(
+    app: Flask, sizes: dict[str, int]
+) -> None:
+    with pytest.raises(ConfigurationError, match="would end every connection; set BROADCAST_MAX_Q"):
+        Broadcast(app, **sizes)
+
+
 @pytest.mark.parametrize("event", ["", "x" * 201])
 def test_an_events_name_outside_the_rules_is_an_error(broadcast: Broadcast, event: str) -> None:
     with pytest.raises(BroadcastError, match="1 to 200"):
@@ -131,6 +149,36 @@ def test_who_joins_and_leaves_is_announced(app: Flask, broadcast: Broadcast) -> 
             broker.join(channel, "1.1", Member("ann"), 100)
             broker.leave(channel, "1.1", "ann")
     assert heard == [("joined", "presence-room", "ann"), ("left", "presence-room", "ann")]
+
+
+def test_receivers_of_signals_that_fail_break_nothing(
+    app: Flask, broadcast: Broadcast, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sender: Flask, **terms: Any) -> None:
+        raise RuntimeError("a bug of the app")
+
+    told = [signals.socket_opened, signals.socket_closed, signals.message_received]
+    told += [signals.event_published, signals.events_delivered, signals.event_dropped]
+    told += [signals.member_joined, signals.member_left]
+    for signal in told:
+        signal.connect(fail, sender=app)
+    server, outboxes = broadcast.compiled.server, [QueuedOutbox(4096, lambda: None)]
+    outboxes.append(QueuedOutbox(600, server.dropped))
+    connections = [server.open(outbox, "192.0.2.1") for outbox in outboxes]
+    for connection in connections:
+        join = '{"event":"pusher:subscribe","data":{"channel":"chat"}}'
+        server.receive(connection, [Text(join)])
+    for size in (1, 800, 2):
+        broadcast.to("chat").send("message", "x" * size)
+    heard = b""
+    while heard.count(b'"message"') < 3:
+        heard += outboxes[0].take(30) or pytest.fail("the broker is deaf")
+    server.broker.join("presence-chat", "1.1", Member("ann"), 10)
+    server.broker.leave("presence-chat", "1.1", "ann")
+    for connection in connections:
+        server.lost(connection)
+    assert outboxes[1].finished_at is not None
+    assert {record.args[0] for record in caplog.records if record.args} == {s.name for s in told}
 
 
 def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: RedisProcess) -> None:
@@ -225,6 +273,7 @@ def test_redis_without_a_url_is_refused(app: Flask) -> None:
         ("BROADCAST_BACKEND", "kafka"),
         ("BROADCAST_APP_KEY", "a b"),
         ("BROADCAST_ACTIVITY_TIMEOUT", "0"),
+        ("BROADCAST_ACTIVITY_TIMEOUT", "2592000"),
         ("BROADCAST_REDIS_URL", "http://localhost"),
         ("BROADCAST_BAKCEND", "redis"),
         ("BROADCAST_ORIGINS", "app.example.com"),
@@ -276,6 +325,58 @@ def test_a_forked_child_has_a_live_side_of_its_own(broadcast: Broadcast) -> None
     os.waitpid(child, 0)
     assert os.read(reader, 10) == b"own"
     os.close(reader), os.close(writer)
+
+
+def test_threads_that_ask_at_once_share_one_live_side(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Broadcasting._make_server
+
+    def make_slowly(self: Broadcasting) -> Server:
+        made = make(self)
+        time.sleep(0.1)
+        return made
+
+    monkeypatch.setattr(Broadcasting, "_make_server", make_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(lambda: broadcast.compiled.server) for _ in range(4)]
+        assert len({id(each.result()) for each in asked}) == 1
+
+
+def test_a_fork_that_exits_leaves_its_parents_live_side_alone(
+    app: Flask, redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit = MagicMock()
+    monkeypatch.setattr(atexit, "register", at_exit)
+    # A busy machine may keep Redis silent for longer.
+    monkeypatch.setattr("flask_rf.broadcast.redis.listener._DEAD_AFTER", 60.0)
+    broadcast = Broadcast(app, redis_url=redis_server.url)
+    ear = Ear(broadcast.compiled.server.broker)
+    wait_until(lambda: ear.links == [True])
+    child = os.fork()
+    if child == 0:
+        for (function, *arguments), _ in at_exit.call_args_list:
+            function(*arguments)
+        os._exit(0)
+    os.waitpid(child, 0)
+    ear.broker.subscribe("orders")
+    broadcast.to("orders").send("order.shipped")
+    ear.wait_for(1)
+    assert ear.links == [True] and at_exit.called
+    ear.broker.stop()
+
+
+def test_sockets_are_looked_after_also_after_what_nobody_foresaw(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_rf.broadcast.server._SWEEP", 0.01)
+    server = Broadcast(app, activity_timeout=1).compiled.server
+    once = itertools.chain([RuntimeError("a bug")], itertools.repeat(None))
+    monkeypatch.setattr(server._residence, "tell_untold", MagicMock(side_effect=once))
+    outbox = QueuedOutbox(4096, lambda: None)
+    server.open(outbox, "192.0.2.1")
+    assert b"connection_established" in (outbox.take(30) or b"")
+    assert b"pusher:ping" in (outbox.take(30) or b"")
 
 
 @pytest.fixture

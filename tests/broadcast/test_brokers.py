@@ -328,8 +328,12 @@ class Clumsy(Ear):
         super().deliver(burst)
 
 
-def test_an_error_in_delivery_does_not_end_the_listening(redis_server: RedisProcess) -> None:
-    ear = Clumsy(over(redis_server.url))
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_an_error_in_delivery_does_not_end_the_listening(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    url = kind == "redis" and request.getfixturevalue("redis_server").url
+    ear = Clumsy(over(url) if url else MemoryBroker())
     ear.broker.subscribe("chat")
     ear.broker.publish([("chat", event("bad"))])
     time.sleep(0.1)

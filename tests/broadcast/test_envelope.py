@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,16 @@ def test_what_is_packed_is_unpacked(
 ) -> None:
     envelope = Envelope(payload, sent, skip, ident, epoch, offset)
     assert unpack(pack(envelope)) == envelope
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+@example("\u00e9" * 128, "\U0001f600" * 64)  # byte 255 is within a character
+@example("\ud800", "")
+def test_whatever_clients_call_their_sockets_the_event_is_read(skip: str, ident: str) -> None:
+    found = unpack(pack(Envelope(b"{}", 1.0, skip, ident)))
+    assert found.payload == b"{}"
+    for short, long in ((found.skip, skip), (found.request_id, ident)):
+        assert long.encode("utf-8", "replace").decode().startswith(short)
 
 
 @given(st.binary())

@@ -93,6 +93,26 @@ def test_a_server_that_keeps_its_connections_serves_streams(tmp_path: Path) -> N
         waitress.stop()
 
 
+def test_gevents_own_server_serves_sockets_and_streams(tmp_path: Path) -> None:
+    port = free_port()
+    script = f"""
+from gevent import monkey; monkey.patch_all()
+from gevent.pywsgi import WSGIServer
+from tests.apps.events import app
+WSGIServer(("127.0.0.1", {port}), app).serve_forever()
+"""
+    pywsgi = Process([sys.executable, "-c", script], tmp_path / "pywsgi.log")
+    pywsgi.await_start(lambda: accepts(port))
+    try:
+        sock, stream = Socket(port), Stream(port, "chat")
+        sock.subscribe("chat")
+        stream.until("pusher_internal:subscription_succeeded")
+        send(port, "chat", "hi")
+        assert sock.receive()["data"] == stream.until("message")["data"] == "hi"
+    finally:
+        pywsgi.stop()
+
+
 def publish(server: Gunicorn, body: str) -> None:
     url = f"{server.url}/send/chat"
     request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})

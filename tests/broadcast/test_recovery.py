@@ -29,7 +29,8 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    with served(request.param, folder, BROADCAST_MAX_QUEUE="100000") as running:
+    sizes = {"BROADCAST_MAX_QUEUE": "100000", "BROADCAST_MAX_EVENT": "50000"}
+    with served(request.param, folder, **sizes) as running:
         yield running
 
 

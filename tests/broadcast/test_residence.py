@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +35,7 @@ class Outage(MemoryBroker):
     def __init__(self) -> None:
         super().__init__()
         self.away = True
+        self.meanwhile: Callable[[], None] = lambda: None  # happens while a history is read
 
     def _look(self) -> None:
         if self.away:
@@ -40,6 +43,7 @@ class Outage(MemoryBroker):
 
     def recover(self, wanted: Sequence[tuple[str, Position | None]]) -> Sequence[Recovered]:
         self._look()
+        self.meanwhile()
         return super().recover(wanted)
 
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
@@ -67,8 +71,8 @@ class House:
     """A residence, and its connections."""
 
     def __init__(self) -> None:
-        self.broker = Outage()
-        hub, histories = Hub(), Histories()
+        self.broker, self.hub = Outage(), Hub()
+        hub, histories = self.hub, Histories()
         histories.declare("log", 10, 60)
         self.connections: dict[str, Resident] = {}
         placement = Placement(self.broker, hub, histories, 1000)
@@ -120,3 +124,61 @@ def test_of_a_long_outage_only_so_much_is_remembered_and_who_is_there_is_stated_
     house.residence.tell_untold()
 
     assert house.broker.users(ROOM) == {"ann"}
+
+
+DIARY = "presence-log"
+
+
+@pytest.fixture
+def waiting(house: House) -> Resident:
+    """One who waits for a history to be read, and the history can be read again."""
+    resident = house.come(DIARY, "1.1", Member("ann"), Since(Position("e", 1)))
+    house.broker.away = False
+    return resident
+
+
+def test_who_leaves_while_being_let_in_late_is_not_present(house: House, waiting: Resident) -> None:
+    house.broker.meanwhile = lambda: house.residence.leave(waiting, DIARY)
+    house.residence.join_deferred()
+    assert house.broker.users(DIARY) == set()
+
+
+def test_who_is_gone_while_being_let_in_late_is_not_present(
+    house: House, waiting: Resident
+) -> None:
+    house.broker.meanwhile = lambda: house.go(waiting)
+    house.residence.join_deferred()
+    assert house.broker.users(DIARY) == set()
+
+
+def test_who_is_gone_while_being_turned_away_late_makes_no_trouble(
+    house: House, waiting: Resident
+) -> None:
+    for n in range(Rules().members):
+        house.broker.join(DIARY, f"2.{n}", Member(f"guest-{n}"), 1000)
+    house.broker.meanwhile = lambda: house.go(waiting)
+    house.residence.join_deferred()
+    assert "ann" not in house.broker.users(DIARY)
+
+
+def test_the_last_count_is_of_all_who_are_there(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.broker.away = False
+    size, looked, both_counted = house.hub.size, threading.Event(), threading.Event()
+
+    def size_of_a_thread_that_is_held_up(channel: str) -> int:
+        found = size(channel)
+        if not looked.is_set():
+            looked.set()
+            both_counted.wait(0.5)
+        return found
+
+    monkeypatch.setattr(house.hub, "size", size_of_a_thread_that_is_held_up)
+    first = threading.Thread(target=house.come, args=("chat", "1.1"))
+    first.start()
+    looked.wait(30)
+    house.come("chat", "1.2")
+    both_counted.set()
+    first.join()
+    assert house.broker.occupied() == {"chat": 2}

@@ -164,6 +164,12 @@ def test_a_sign_in_needs_a_user_with_an_id(data: str) -> None:
     assert isinstance(action, Close)
 
 
+def test_a_sign_in_with_an_id_that_no_channel_can_have_is_told_so() -> None:
+    (action,) = sign_in(Talk(), '{"id":"auth0|123"}')
+    assert isinstance(action, Close) and action.code == 4009
+    assert "not '#server-to-user-auth0|123'" in action.reason
+
+
 def test_a_connection_is_one_users_for_good() -> None:
     talk = Talk()
     sign_in(talk, '{"id":"7"}')

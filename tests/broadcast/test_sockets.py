@@ -299,6 +299,14 @@ def test_a_page_of_this_site_may_connect(server: Server) -> None:
     assert Socket(server.port, origin=f"http://127.0.0.1:{server.port}").id
 
 
+def test_what_a_proxy_passes_on_without_its_upgrade_is_a_bad_request(server: Server) -> None:
+    nonce = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13"
+    request = f"GET /app/flask-rf?protocol=7 HTTP/1.0\r\nHost: a\r\n{nonce}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+        peer.sendall(request.encode())
+        assert peer.recv(1000).split(b" ")[1] == b"400"  # as troubleshooting.rst has it
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
