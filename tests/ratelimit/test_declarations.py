@@ -125,6 +125,13 @@ def test_an_undefined_name_in_a_setting_is_blamed_on_the_setting(app: Flask) -> 
         limiter.check()
 
 
+def test_more_requests_a_minute_than_can_be_counted_are_refused(app: Flask) -> None:
+    app.config["RATE_LIMIT_PER_MINUTE"] = 60_000_001
+
+    with pytest.raises(ConfigurationError, match="PER_MINUTE=60000001.* from 1 to 60000000"):
+        Limiter(app)
+
+
 def test_an_undefined_name_stops_the_start_naming_the_endpoint(app: Flask) -> None:
     limiter = Limiter(app)
     app.add_url_rule("/a", "a", limiter.limit("api")(lambda: "a"))
