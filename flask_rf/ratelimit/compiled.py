@@ -14,7 +14,6 @@ from flask import Flask
 from flask import Request
 
 from .. import hooks
-from .admission import ADMISSION
 from .admission import Admission
 from .announce import announce
 from .clients import call
@@ -41,6 +40,10 @@ from .store import Claim
 from .store import Store
 
 logger = logging.getLogger("flask_rf")
+
+#: Where a request's :class:`Admission` is. Not in its environ: a view may hand that on to another
+#: app, whose counts are its own.
+_ADMISSION = "_rf_admission"
 
 
 class CompiledLimiter:
@@ -95,8 +98,7 @@ class CompiledLimiter:
     @property
     def admission(self) -> Admission | None:
         """What was decided about the current request so far."""
-        found: Admission | None = hooks.current_request().environ.get(ADMISSION)
-        return found
+        return _admission(hooks.current_request())
 
     def admit(self, request: Request, entry: Entry) -> Any:
         """Meet all of ``entry`` together; returns None, or the response of a breach.
@@ -108,10 +110,9 @@ class CompiledLimiter:
             return None
         decisions, denying = self.decide(claims)
         refusal = RateLimitExceeded(denying) if denying else None
-        admission = request.environ.get(ADMISSION)
+        admission = _admission(request)
         if admission is None:
-            admission = Admission(self.store, self.options.headers)
-            request.environ[ADMISSION] = admission
+            admission = vars(request)[_ADMISSION] = Admission(self.store, self.options.headers)
             hooks.as_it_starts(request, admission.tell)
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
@@ -217,6 +218,10 @@ class CompiledLimiter:
         if response is None:
             raise refusal
         return response
+
+
+def _admission(request: Request) -> Admission | None:
+    return vars(request).get(_ADMISSION)
 
 
 def cost_of(limit: Limit) -> int:
