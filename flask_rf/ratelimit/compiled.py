@@ -27,6 +27,7 @@ from .limit import Declared
 from .limit import Limit
 from .options import LimiterOptions
 from .plan import Entry
+from .plan import OTHER
 from .plan import Place
 from .plan import Plan
 from .plan import Planner
@@ -193,10 +194,10 @@ class CompiledLimiter:
             method = PREFLIGHT
         if endpoint is None:
             return () if method == PREFLIGHT else plan.unrouted
-        entry = plan.entries.get((endpoint, method))
+        entry = _planned(plan, endpoint, method)
         if entry is None:  # a route added since
-            entry = self.compile_plan().entries.get((endpoint, method), ())
-        return entry
+            entry = _planned(self.compile_plan(), endpoint, method)
+        return entry or ()
 
     def _claims(self, request: Request, entry: Entry) -> list[Claim]:
         claims = []
@@ -231,6 +232,11 @@ def cost_of(limit: Limit) -> int:
 
 def _this_requests(place: Place, request: Request) -> list[Policy]:
     return place.policies(lambda function: call(function, request))
+
+
+def _planned(plan: Plan, endpoint: str, method: str) -> Entry | None:
+    entry = plan.entries.get((endpoint, method))
+    return plan.entries.get((endpoint, OTHER)) if entry is None else entry
 
 
 def _is_preflight(request: Request) -> bool:

@@ -28,6 +28,8 @@ _LONGEST_SCOPE = 20
 
 #: Stands for a method: a browser asking leave for a request (Fetch, CORS-preflight).
 PREFLIGHT = "(preflight)"
+#: Stands for the methods nobody named of a route that takes any.
+OTHER = "(other)"
 #: The strategies as keys and scripts name them.
 LETTERS = {
     "sliding-window": "w",
