@@ -132,6 +132,7 @@ def test_callers_of_several_servers_never_hold_what_each_other_waits_for(
     for thread in threads:
         thread.join()
 
+    few.close()
     assert sorted(replies, key=str) == sorted([*range(1, 161)] * len(keys), key=str)
 
 
