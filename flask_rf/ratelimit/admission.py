@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response
 
 from ..response_headers import Header
+from ..response_headers import kind_of
 from .responses import Decision
 from .responses import quota_headers
 from .responses import retry_after_seconds
@@ -16,8 +17,13 @@ from .store import Store
 
 logger = logging.getLogger("flask_rf")
 
-#: Where a request's :class:`Admission` is in its environ.
-ADMISSION = "flask_rf.ratelimit"
+_QUOTA = {
+    "ratelimit",
+    "ratelimit-policy",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+}
 
 
 class Admission:
@@ -61,8 +67,12 @@ class Admission:
         return first
 
     def tell(self, status: str, headers: list[Header]) -> None:
-        """Add what was decided to the headers of a response that starts."""
-        if self._quota and self.decisions:
+        """Add what was decided to the headers of a response that starts.
+
+        One that tells of quota already is left as it is: a response of the user's own was given
+        these headers, and another app that a view has answer knows more of what it denied.
+        """
+        if self._quota and self.decisions and not _tell_of_quota(headers):
             headers += quota_headers(self.decisions)
         if self.denied is not None and status[0] in "45":
             wait = str(retry_after_seconds(self.denied))
@@ -96,6 +106,10 @@ class Admission:
         if decisions:
             claims, verdicts = zip(*decisions, strict=True)
             self._store.refund(claims, verdicts)
+
+
+def _tell_of_quota(headers: list[Header]) -> bool:
+    return any(kind_of(name) in _QUOTA for name, _ in headers)
 
 
 def _counts(decision: Decision, response: Response) -> Any:

@@ -14,7 +14,6 @@ from flask import Flask
 from flask import Request
 
 from .. import hooks
-from .admission import ADMISSION
 from .admission import Admission
 from .announce import announce
 from .clients import call
@@ -28,6 +27,7 @@ from .limit import Declared
 from .limit import Limit
 from .options import LimiterOptions
 from .plan import Entry
+from .plan import OTHER
 from .plan import Place
 from .plan import Plan
 from .plan import Planner
@@ -41,6 +41,10 @@ from .store import Claim
 from .store import Store
 
 logger = logging.getLogger("flask_rf")
+
+#: Where a request's :class:`Admission` is. Not in its environ: a view may hand that on to another
+#: app, whose counts are its own.
+_ADMISSION = "_rf_admission"
 
 
 class CompiledLimiter:
@@ -95,8 +99,7 @@ class CompiledLimiter:
     @property
     def admission(self) -> Admission | None:
         """What was decided about the current request so far."""
-        found: Admission | None = hooks.current_request().environ.get(ADMISSION)
-        return found
+        return _admission(hooks.current_request())
 
     def admit(self, request: Request, entry: Entry) -> Any:
         """Meet all of ``entry`` together; returns None, or the response of a breach.
@@ -108,10 +111,9 @@ class CompiledLimiter:
             return None
         decisions, denying = self.decide(claims)
         refusal = RateLimitExceeded(denying) if denying else None
-        admission = request.environ.get(ADMISSION)
+        admission = _admission(request)
         if admission is None:
-            admission = Admission(self.store, self.options.headers)
-            request.environ[ADMISSION] = admission
+            admission = vars(request)[_ADMISSION] = Admission(self.store, self.options.headers)
             hooks.as_it_starts(request, admission.tell)
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
@@ -192,10 +194,10 @@ class CompiledLimiter:
             method = PREFLIGHT
         if endpoint is None:
             return () if method == PREFLIGHT else plan.unrouted
-        entry = plan.entries.get((endpoint, method))
+        entry = _planned(plan, endpoint, method)
         if entry is None:  # a route added since
-            entry = self.compile_plan().entries.get((endpoint, method), ())
-        return entry
+            entry = _planned(self.compile_plan(), endpoint, method)
+        return entry or ()
 
     def _claims(self, request: Request, entry: Entry) -> list[Claim]:
         claims = []
@@ -219,6 +221,10 @@ class CompiledLimiter:
         return response
 
 
+def _admission(request: Request) -> Admission | None:
+    return vars(request).get(_ADMISSION)
+
+
 def cost_of(limit: Limit) -> int:
     """What one request or message takes now."""
     return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
@@ -226,6 +232,11 @@ def cost_of(limit: Limit) -> int:
 
 def _this_requests(place: Place, request: Request) -> list[Policy]:
     return place.policies(lambda function: call(function, request))
+
+
+def _planned(plan: Plan, endpoint: str, method: str) -> Entry | None:
+    entry = plan.entries.get((endpoint, method))
+    return plan.entries.get((endpoint, OTHER)) if entry is None else entry
 
 
 def _is_preflight(request: Request) -> bool:

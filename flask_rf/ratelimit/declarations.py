@@ -13,6 +13,7 @@ from flask import Flask
 
 from .limit import Declared
 from .plan import Endpoint
+from .plan import OTHER
 
 
 class Declarations:
@@ -91,7 +92,7 @@ class Declarations:
         return self._limits_of(_chain(handler))
 
 
-_EVERY_METHOD = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_EVERY_METHOD = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER}
 
 
 def _chain(function: Any) -> Iterator[Any]:

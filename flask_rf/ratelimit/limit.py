@@ -26,6 +26,9 @@ UNITS = {
     "year": 365 * 86400,
 }
 
+#: The longest period, in seconds: 100 years. Times far beyond are no exact integers to Lua.
+LONGEST = 100 * UNITS["year"]
+
 STRATEGIES = ("sliding-window", "sliding-counter", "fixed-window", "token-bucket")
 _ALIASES = {
     "moving-window": "sliding-window",
@@ -43,9 +46,9 @@ class Rate:
     """So many requests in so much time.
 
     :param count: requests, at least 1.
-    :param seconds: the period's length, at least 1.
-    :raises ValueError: either is less or no whole number, or it is more than one request a
-        microsecond.
+    :param seconds: the period's length, from 1 to :data:`LONGEST`.
+    :raises ValueError: either is out of range or no whole number, or it is more than one request
+        a microsecond.
     """
 
     count: int
@@ -58,6 +61,8 @@ class Rate:
             raise ValueError("allow at least 1 request in at least 1 second")
         if self.count > self.seconds * 1_000_000:
             raise ValueError("allow at most one request per microsecond")
+        if self.seconds > LONGEST:
+            raise ValueError("count over at most 100 years")
 
     def __str__(self) -> str:
         unit = next(unit for unit in reversed(UNITS) if self.seconds % UNITS[unit] == 0)

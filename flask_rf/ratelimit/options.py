@@ -45,7 +45,8 @@ class LimiterOptions(Options):
         as_limits, (), doc="Limits of all requests of a client together."
     )
     per_minute: int | None = setting(
-        kinds.optional(kinds.whole(1)), doc="Requests a client may make in a minute, to all of it."
+        kinds.optional(kinds.whole(1, 60_000_000)),
+        doc="Requests a client may make in a minute, to all of it.",
     )
     unrouted: tuple[Declared, ...] = setting(
         as_limits, (), doc="Limits of requests that no route takes (404 and 405)."

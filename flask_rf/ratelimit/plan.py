@@ -26,8 +26,9 @@ from .limit import Named
 LONGEST_KEY = 128
 _LONGEST_SCOPE = 20
 
-#: Stands for a method: a browser asking leave for a request (Fetch, CORS-preflight).
-PREFLIGHT = "(preflight)"
+#: Stand for methods: a browser asking leave for a request (Fetch, CORS-preflight), and those that
+#: nobody named of a route that takes any.
+PREFLIGHT, OTHER = "(preflight)", "(other)"
 #: The strategies as keys and scripts name them.
 LETTERS = {
     "sliding-window": "w",

@@ -56,7 +56,7 @@ class MessageGate:
         self, compiled: CompiledLimiter, limits: tuple[Limit, ...], client: str | None
     ) -> None:
         self._compiled = compiled
-        policies = [compiled.maker.make(limit, f"socket/{limit.scope or ''}") for limit in limits]
+        policies = [compiled.maker.make(limit, f"socket/{_own_scope(limit)}") for limit in limits]
         request = current_request
         self._claims = [
             Claim(policy, policy.storage_key(name), 1, name)
@@ -69,6 +69,11 @@ class MessageGate:
         claims = [claim._replace(cost=cost_of(claim.policy.limit)) for claim in self._claims]
         _, denying = self._compiled.decide(claims)
         return not denying
+
+
+def _own_scope(limit: Limit) -> str:
+    # A function joins the key instead; its text is another one in each process.
+    return limit.scope if isinstance(limit.scope, str) else ""
 
 
 class LimitedSocket:

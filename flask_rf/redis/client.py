@@ -153,22 +153,21 @@ class RedisServer:
     """A Redis named by URL; its client is made on first use in each process.
 
     :param url: as :func:`redis_url` accepts it.
-    :param options: time-outs and the pool's size.
-    :param overrides: keyword arguments of redis-py's connections.
+    :param options: time-outs and the pool's size, where the URL does not say.
+    :param overrides: keyword arguments of redis-py's connections, whatever the URL says.
     """
 
     def __init__(self, url: str, options: RedisOptions, **overrides: Any) -> None:
         self.url = url
-        self._overrides = {
+        self._defaults = {
             "max_connections": options.max_connections,
             "socket_connect_timeout": options.connect_timeout,
             "socket_timeout": options.timeout,
             "health_check_interval": options.health_check_interval,
-            # RESP2, for one URL to be accepted or refused alike, and replies to be of the same
-            # types, whatever redis-py's default is.
-            "protocol": 2,
-            **overrides,
         }
+        # RESP2, for one URL to be accepted or refused alike, and replies to be of the same types,
+        # whatever redis-py's default is; bytes, though others who read the URL may want text.
+        self._overrides = {"protocol": 2, "decode_responses": False, **overrides}
         self._client: Redis | None = None
         self._pid = os.getpid()
         self._turns: dict[int, Turns] = {}  # by process: in a fork, a thread may hold the parent's
@@ -201,7 +200,7 @@ class RedisServer:
     def _the_client(self) -> Redis:
         # One only: a client that is dropped closes the connections that others use of it.
         if self._client is None or self._pid != os.getpid():
-            self._client = _make_client(self.url, dict(self._overrides))
+            self._client = _make_client(self.url, self._defaults, self._overrides)
             self._pid = os.getpid()
         return self._client
 
@@ -248,19 +247,20 @@ def raise_first(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def _make_client(url: str, arguments: dict[str, Any]) -> Redis:
+def _make_client(url: str, defaults: dict[str, Any], overrides: dict[str, Any]) -> Redis:
+    from redis import ConnectionPool
     from redis import Redis
     from redis.backoff import NoBackoff
+    from redis.connection import parse_url
     from redis.retry import Retry
 
-    # redis-py's own default, ten retries, holds a request for 3.5 s on a refused port.
-    arguments.setdefault("retry", Retry(NoBackoff(), 0))
     parts = _split(url)
-    if parts.scheme == "redis+sentinel":
-        return _sentinel_client(parts, arguments)
-    if parts.scheme == "redis+cluster":
-        return _cluster_client(parts, arguments)
-    return Redis.from_url(url, **arguments)
+    said = _said_by(parts) if parts.scheme in _OF_SEVERAL else parse_url(url)  # type: ignore[no-untyped-call]
+    # redis-py's own default, ten retries, holds a request for 3.5 s on a refused port.
+    arguments = {"retry": Retry(NoBackoff(), 0), **defaults, **said, **overrides}
+    if parts.scheme in _OF_SEVERAL:
+        return _OF_SEVERAL[parts.scheme](parts, arguments)
+    return Redis.from_pool(ConnectionPool(**arguments))
 
 
 def _sentinel_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
@@ -270,8 +270,7 @@ def _sentinel_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
     # Not tried again either: three dead Sentinels would hold a request for ten seconds.
     own = {k: v for k, v in arguments.items() if k.startswith("socket_") or k == "retry"}
     sentinel: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=own)  # type: ignore[no-untyped-call]
-    arguments.update(_said_by(parts), db=int(database or 0))
-    return cast("Redis", sentinel.master_for(service, **arguments))
+    return cast("Redis", sentinel.master_for(service, **{**arguments, "db": int(database or 0)}))
 
 
 def _cluster_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
@@ -280,8 +279,10 @@ def _cluster_client(parts: _Parts, arguments: dict[str, Any]) -> Redis:
 
     arguments.pop("retry")  # the cluster client's own retry follows moved slots
     nodes = [ClusterNode(host, port) for host, port in _hosts(parts, 6379)]  # type: ignore[no-untyped-call]
-    arguments.update(_said_by(parts))
     return cast("Redis", RedisCluster(startup_nodes=nodes, **arguments))
+
+
+_OF_SEVERAL = {"redis+sentinel": _sentinel_client, "redis+cluster": _cluster_client}
 
 
 def _hosts(parts: _Parts, default_port: int) -> list[tuple[str, int]]:

@@ -23,6 +23,9 @@ def is_cluster(url: str) -> bool:
     return url.startswith("redis+cluster:")
 
 
+_UNSEEN = object()  # in the place of a reply: no server has seen the command
+
+
 class ClusterSender:
     """Sends commands to the servers that hold their keys.
 
@@ -61,9 +64,22 @@ class ClusterSender:
         :return: replies, and an exception in the place of one that failed.
         """
         # redis-py's own pipelines of a Cluster refuse scripts by their digest.
+        client = self._client()
+        plain = [command(UNKNOWN) if callable(command) else command for command in commands]
+        replies: list[Any] = [_UNSEEN] * len(commands)
         with ExitStack() as taken:
-            replies = [self._ask(command, taken) for command in commands]
-            return [_outcome(reply) for reply in replies]
+            sent = []
+            # One connection to each server, and in one order for all: of two who hold what the
+            # other waits for, neither would get any further.
+            for _, (node, places) in sorted(_by_server(client, plain).items()):
+                connection = self._take(client, node, taken)
+                if connection is not None:
+                    _send(connection, [commands[place] for place in places])
+                    sent += [(place, connection) for place in places]
+            for place, connection in sent:
+                replies[place] = _outcome(connection.read_response)
+        pairs = zip(plain, replies, strict=True)
+        return [self._settled(client, command, reply) for command, reply in pairs]
 
     def scan(self, pattern: str) -> list[bytes]:
         """The keys that match, of every node."""
@@ -73,34 +89,28 @@ class ClusterSender:
         """Close this process's connections."""
         self._server.close()
 
-    def _ask(self, command: Command, taken: ExitStack) -> Callable[[], Any]:
-        """Send ``command`` now; the function returned waits for its reply.
+    def _take(self, client: Any, node: Any, taken: ExitStack) -> Any:
+        """A connection to a server; None if there is none.
 
-        :param taken: gives the connection back.
+        :param taken: gives it back.
         """
+        try:
+            server = client.get_redis_connection(node)
+            return taken.enter_context(pooled_connection(server, self._timeout))
+        except failures():
+            return None
+
+    def _settled(self, client: Any, command: tuple[Any, ...], reply: Any) -> Any:
+        """``reply``, or what another server replies to a command that was not executed."""
         from redis.exceptions import AskError  # MOVED is one, too
         from redis.exceptions import ClusterDownError
         from redis.exceptions import TryAgainError
 
-        client = self._client()
-        plain = command(UNKNOWN) if callable(command) else command
-        by_client = partial(client.execute_command, *plain)
-        try:
-            node = client.get_redis_connection(client.get_node_from_key(_first_key(plain)))
-            connection = pooled_connection(node, self._timeout)
-        except failures():
-            # No server has seen it, and the client looks where its slot is now.
-            return partial(self._server.in_turn, by_client)
-        _keep(connection, node.connection_pool, taken)
-        with suppress(*failures()):  # a connection that broke says so when it is read
-            connection.send_command(*made_for(connection, command))
-
-        def reply() -> Any:
-            try:
-                return connection.read_response()
-            except (AskError, ClusterDownError, TryAgainError):
-                return by_client()  # declined, so not executed
-
+        by_client = partial(client.execute_command, *command)
+        if reply is _UNSEEN:  # the client looks where its slot is now
+            return _outcome(partial(self._server.in_turn, by_client))
+        if isinstance(reply, (AskError, ClusterDownError, TryAgainError)):
+            return _outcome(by_client)
         return reply
 
     def _client(self) -> Any:
@@ -113,15 +123,22 @@ class ClusterSender:
         return client
 
 
-def _keep(connection: Any, pool: Any, taken: ExitStack) -> None:
-    """Have a connection given back at the end, whatever happens until then."""
+def _by_server(
+    client: Any, commands: Sequence[tuple[Any, ...]]
+) -> dict[str, tuple[Any, list[int]]]:
+    """The servers that hold the commands' keys, by name, each with the places of its commands."""
+    found: dict[str, tuple[Any, list[int]]] = {}
+    for place, command in enumerate(commands):
+        with suppress(*failures()):  # nobody is known to hold its slot
+            node = client.get_node_from_key(_first_key(command))
+            found.setdefault(node.name, (node, []))[1].append(place)
+    return found
 
-    def give_back(interrupted: type[BaseException] | None, *_: object) -> None:
-        if interrupted is not None:
-            connection.disconnect()  # its reply may still come
-        pool.release(connection)
 
-    taken.push(give_back)
+def _send(connection: Any, commands: Sequence[Command]) -> None:
+    with suppress(*failures()):  # a connection that broke says so when it is read
+        made = [made_for(connection, command) for command in commands]
+        connection.send_packed_command(connection.pack_commands(made))
 
 
 def _first_key(command: tuple[Any, ...]) -> Any:

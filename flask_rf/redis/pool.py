@@ -44,8 +44,7 @@ class Pool:
         """
         connection = self._borrow()
         try:
-            if connection._sock is None:
-                connection.connect()  # to send a command would dial, too, but ask no Sentinel
+            _connect(connection)
             connection.send_command(*command)
             return connection.read_response()
         except BaseException as error:
@@ -86,12 +85,9 @@ class Pool:
         :raises redis.exceptions.MaxConnectionsError: all were in use all the time.
         """
         try:
-            connection = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
             return self._another()
-        if connection._sock is not None and _is_stale(connection):
-            connection.disconnect()
-        return connection
 
     def _another(self) -> Any:
         from redis.exceptions import MaxConnectionsError
@@ -115,6 +111,14 @@ class Pool:
         self._idle.append(connection)
 
 
+def _connect(connection: Any) -> None:
+    """Dial, unless ``connection`` is connected still."""
+    if connection._sock is not None and _is_stale(connection):
+        connection.disconnect()
+    if connection._sock is None:
+        connection.connect()  # to send a command would dial, too, but ask no Sentinel
+
+
 def _is_stale(connection: Any) -> bool:
     """Whether the server closed it, or said what nobody waits for any more."""
     try:
@@ -136,7 +140,7 @@ def _doubt(connection: Any, outcome: object) -> None:
 def _exchange(connection: Any, commands: Sequence[Command]) -> list[Any]:
     outcomes: list[Any] = []
     try:
-        connection.connect()  # before a command is made for the server it goes to
+        _connect(connection)  # before a command is made for the server it goes to
         packed = [connection.pack_command(*made_for(connection, one)) for one in commands]
         connection.send_packed_command([part for parts in packed for part in parts])
         for _ in commands:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
+from threading import Semaphore
 from typing import Any
 from typing import TYPE_CHECKING
 from typing import TypeVar
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 T = TypeVar("T")
-
-_PAUSE = 0.002  # seconds between two looks whether a connection has come free
 
 
 class Turns:
@@ -42,8 +42,9 @@ class Turns:
                 raise
 
 
-def pooled_connection(client: Redis, patience: float) -> Any:
-    """A connection of a client's pool, to be released.
+@contextmanager
+def pooled_connection(client: Redis, patience: float) -> Iterator[Any]:
+    """A connection of a client's pool, for the block it is the ``with`` of.
 
     :param patience: seconds to wait for one if all are in use. To have none left at once would
         be taken for a lost server.
@@ -51,11 +52,19 @@ def pooled_connection(client: Redis, patience: float) -> Any:
     """
     from redis.exceptions import MaxConnectionsError
 
-    deadline = time.monotonic() + patience
-    while True:
+    pool: Any = client.connection_pool
+    # In the order of their coming: of many who looked now and then, some would find none for long.
+    free: Semaphore = vars(pool).setdefault("_rf_free", Semaphore(pool.max_connections))
+    if not free.acquire(timeout=patience):
+        raise MaxConnectionsError(f"all connections were in use for {patience} s")
+    try:
+        connection = pool.get_connection()
         try:
-            return client.connection_pool.get_connection()
-        except MaxConnectionsError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE)
+            yield connection
+        except BaseException:
+            connection.disconnect()  # its reply may still come
+            raise
+        finally:
+            pool.release(connection)
+    finally:
+        free.release()

@@ -49,7 +49,7 @@ class RedisClusterProcesses:
             infos = [node.client.execute_command("CLUSTER", "INFO") for node in everybody]
             return all(b"cluster_state:ok" in info and known in info for info in infos)
 
-        wait_until(whole, 20, "a whole Cluster")
+        wait_until(whole, 60, "a whole Cluster")
 
     def _follow(self) -> None:
         for n, replica in enumerate(self.replicas):
@@ -59,7 +59,7 @@ class RedisClusterProcesses:
         def follows(replica: RedisProcess) -> bool:
             return bool(replica.client.info("replication")["master_link_status"] == "up")
 
-        wait_until(lambda: all(map(follows, self.replicas)), 20, "replicas")
+        wait_until(lambda: all(map(follows, self.replicas)), 60, "replicas")
 
     def move_slot(self, key: str, source: RedisProcess, target: RedisProcess) -> None:
         """Have ``target`` hold the slot of ``key`` from now on, and all that is in it."""

@@ -17,10 +17,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that no connection of the system's own choice takes meanwhile."""
+    """A port that no connection of the system's own choice takes meanwhile, and nobody here."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
+        if port in _given:  # a Cluster chooses several before the first is listened on
+            continue
+        _given.add(port)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

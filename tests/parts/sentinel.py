@@ -29,7 +29,7 @@ class SentinelProcesses:
             started.callback(self.replica.stop)
             self._start_sentinel(folder / "sentinel")
             started.callback(self._stop_sentinel)
-            wait_until(lambda: self._master().get("num-slaves") == 1, 20, "both to be seen")
+            wait_until(lambda: self._master().get("num-slaves") == 1, 60, "both to be seen")
             self._started = started.pop_all()
         self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
 

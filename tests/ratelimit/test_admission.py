@@ -125,6 +125,26 @@ def test_a_failed_request_ends_its_lease(app: Flask, limiter: Limiter) -> None:
     assert statuses(app, "/a", 3) == [500, 500, 500]
 
 
+def test_an_app_that_a_view_has_answer_gives_back_what_it_has_taken(
+    app: Flask, limiter: Limiter
+) -> None:
+    inner = Flask("inner")
+    counts = Limiter(inner)
+
+    @inner.get("/inner")
+    @counts.limit("1/minute", deduct_when=lambda response: False)
+    @counts.concurrency(1)
+    def answer() -> str:
+        return "inner"
+
+    @app.get("/inner")
+    @limiter.limit("10/minute")
+    def outer() -> Response:
+        return Response.from_app(inner, request.environ)
+
+    assert statuses(app, "/inner", 3) == [200, 200, 200]
+
+
 @pytest.mark.parametrize("with_context", [False, True])
 def test_a_stream_keeps_its_lease_until_it_is_closed(
     app: Flask, limiter: Limiter, with_context: bool

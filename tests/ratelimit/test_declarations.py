@@ -8,6 +8,7 @@ import pytest
 from flask import Blueprint
 from flask import Flask
 from flask.views import MethodView
+from werkzeug.routing import Rule
 
 from flask_rf import ConfigurationError
 from flask_rf import Limiter
@@ -23,6 +24,16 @@ def test_the_decorator_may_stand_above_the_route(app: Flask) -> None:
         return "orders"
 
     assert statuses(app, "/orders", 2) == [200, 429]
+
+
+def test_a_route_that_takes_any_method_is_limited_for_all(app: Flask) -> None:
+    limiter = Limiter(app, application="5/minute")
+    app.url_map.add(Rule("/files", endpoint="files"))
+    app.endpoint("files")(limiter.limit("2/minute")(lambda: "files"))
+
+    answers = [app.test_client().open("/files", method=m) for m in ("PROPFIND", "LOCK", "PROPFIND")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
 def test_a_typo_is_refused_on_decoration_naming_the_view_and_the_word() -> None:
@@ -123,6 +134,13 @@ def test_an_undefined_name_in_a_setting_is_blamed_on_the_setting(app: Flask) -> 
 
     with pytest.raises(ConfigurationError, match="RATE_LIMIT_DEFAULT='api': no limiter is defined"):
         limiter.check()
+
+
+def test_more_requests_a_minute_than_can_be_counted_are_refused(app: Flask) -> None:
+    app.config["RATE_LIMIT_PER_MINUTE"] = 60_000_001
+
+    with pytest.raises(ConfigurationError, match="PER_MINUTE=60000001.* from 1 to 60000000"):
+        Limiter(app)
 
 
 def test_an_undefined_name_stops_the_start_naming_the_endpoint(app: Flask) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from flask import Response
 
+from flask_rf import Limit
 from flask_rf import Limiter
 from flask_rf.ratelimit import RateLimitExceeded
 
@@ -85,3 +86,15 @@ def test_a_view_called_without_wsgi_is_limited_all_the_same(app: Flask) -> None:
             codes.append(app.full_dispatch_request().status_code)
 
     assert codes == [200, 429]
+
+
+def test_a_refusal_of_the_users_own_tells_once_what_it_was_given(app: Flask) -> None:
+    limiter = Limiter(app)
+    limit = Limit.per_minute(1).response(lambda request, headers: ("no", 429, headers))
+    app.add_url_rule("/a", "a", limiter.limit(limit)(lambda: "a"))
+    client = app.test_client()
+    client.get("/a")
+
+    told = [name for name, _ in client.get("/a").headers if "RateLimit" in name]
+
+    assert len(told) == len(set(told)) == 5

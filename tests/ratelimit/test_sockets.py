@@ -60,6 +60,14 @@ def test_all_sockets_of_a_client_share_its_limit(app: Flask) -> None:
     assert [gate.allows() for gate in [*gates, *gates]] == [True, True, False, False]
 
 
+def test_a_scope_that_is_a_function_is_the_same_in_each_process(app: Flask) -> None:
+    limiter = Limiter(app)
+    mine, theirs = (limiter.socket("1/minute", scope=lambda _: "chat") for _ in range(2))
+
+    with app.test_request_context("/"):
+        assert [mine.gate().allows(), theirs.gate().allows()] == [True, False]
+
+
 def test_a_gate_may_be_opened_for_a_client_by_name(app: Flask) -> None:
     limit = Limiter(app).socket("1/minute")
 

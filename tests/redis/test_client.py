@@ -261,6 +261,16 @@ def test_the_settings_are_the_clients() -> None:
     assert pool.connection_kwargs["health_check_interval"] == 30.0
 
 
+@pytest.mark.parametrize("url", ["redis://localhost", "unix:///redis", "redis+sentinel://a/b"])
+def test_what_a_feature_needs_holds_whatever_the_url_says(url: str) -> None:
+    said = "?socket_timeout=5&decode_responses=true&protocol=3&client_name=shop"
+    pool = RedisServer(url + said, OPTIONS, socket_timeout=0.25, protocol=2).client.connection_pool
+
+    wanted = {"socket_timeout": 0.25, "decode_responses": False, "protocol": 2}
+    assert wanted.items() <= pool.connection_kwargs.items()
+    assert pool.connection_kwargs["client_name"] == "shop"
+
+
 # --- Failing fast ---
 
 

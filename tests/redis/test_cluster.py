@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from flask_rf.redis import failures
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.cluster import ClusterSender
+from flask_rf.redis.primary import Primary
 from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
@@ -110,6 +111,41 @@ def test_more_callers_than_connections_wait_for_one(
         thread.join()
 
     assert sorted(replies, key=str) == sorted(range(1, 41), key=str)
+
+
+def test_callers_of_several_servers_never_hold_what_each_other_waits_for(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    few = ClusterSender(cluster.url, RedisOptions(max_connections=1), 5.0)
+    keys = [*keys_on_each(cluster).values(), "two", "of", "one", "server"]
+    replies: list[Any] = []
+
+    def ask(keys: list[str]) -> None:
+        for _ in range(20):
+            replies.extend(few.execute_each(counts(*keys)))
+            if any(isinstance(reply, Exception) for reply in replies):
+                return
+
+    threads = [Thread(target=ask, args=(order,)) for order in (keys, keys[::-1]) * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    few.close()
+    assert sorted(replies, key=str) == sorted([*range(1, 161)] * len(keys), key=str)
+
+
+def test_a_command_made_for_its_server_may_follow_another(
+    cluster: RedisClusterProcesses, sender: ClusterSender
+) -> None:
+    node, key = next(iter(keys_on_each(cluster).items()))
+    run_id = node.client.info("server")["run_id"].encode()
+
+    def made(primary: Primary) -> tuple[Any, ...]:
+        return ("EVAL", f"return '{primary.run_id}'", 1, key)
+
+    assert sender.execute_each([*counts(key), made]) == [1, run_id]
 
 
 def test_a_caller_that_is_interrupted_keeps_no_connection(

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from redis.connection import Connection
 from redis.exceptions import ConnectionError
 from redis.exceptions import MaxConnectionsError
 from redis.exceptions import ReadOnlyError
@@ -191,6 +192,22 @@ def test_who_is_interrupted_leaves_no_reply_to_the_next(own_redis: RedisProcess)
             pool.execute_each([("ECHO", "a"), interrupted])
 
         assert pool.execute(("CLIENT", "ID")) != former
+
+
+def test_who_is_interrupted_at_the_first_look_takes_no_connection_away(
+    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pool_of(own_redis, most=1) as pool:
+        pool.execute(("PING",))
+
+        def interrupt(connection: Any) -> bool:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Connection, "can_read", interrupt)
+            pool.execute(("PING",))
+
+        assert pool.execute(("PING",)) == b"PONG"
 
 
 @pytest.mark.unpatched
