@@ -119,7 +119,7 @@ class RedisOptions(Options):
         redis_url, doc="The Redis that makes the features distributed.", secret=True
     )
     max_connections: int = setting(
-        kinds.whole(1), 64, doc="Connections a process may hold in one pool."
+        kinds.whole(1), 64, doc="Connections a process may hold in one pool; more threads wait."
     )
     connect_timeout: float = setting(
         kinds.number(0.001), 0.5, doc="Seconds a connection attempt may take."
