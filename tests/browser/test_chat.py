@@ -89,6 +89,17 @@ def say(window: Page, text: str) -> None:
     window.get_by_label("Your message").press("Enter")
 
 
+def test_what_is_said_while_the_last_words_are_on_their_way_follows_them(enter: Enter) -> None:
+    ada = enter("Ada")
+    held: list[Route] = []
+    ada.route("**/messages", lambda route: held.append(route) if not held else route.continue_())
+    say(ada, "One")
+    wait_until(lambda: ada.wait_for_timeout(20) or held)
+    say(ada, "Two")
+    held[0].continue_()
+    expect(messages(ada)).to_have_text(["One", "Two"])
+
+
 def test_a_message_typed_in_one_window_appears_in_the_other(enter: Enter) -> None:
     ada, grace = enter("Ada"), enter("Grace")
     say(ada, "Good morning")

@@ -27,9 +27,9 @@ class Publisher:
     """
 
     def __init__(self, url: str, rate: float) -> None:
-        app = Flask("tests.apps.events")
-        app.config["SECRET_KEY"] = "a secret of the tests"
-        self._broadcast = Broadcast(app, redis_url=url)
+        self._app = Flask("tests.apps.events")  # kept, for a recipe does not keep its apps
+        self._app.config["SECRET_KEY"] = "a secret of the tests"
+        self._broadcast = Broadcast(self._app, redis_url=url)
         self._broadcast.keep("soak.{name}", history=5000, ttl=600)
         self._pause = 1 / rate
         self._stopped = threading.Event()

@@ -182,20 +182,27 @@ const note = (text = "") => ($("note").textContent = text);
 /* Sending */
 
 let sending = false;
+let waiting = false; // to be sent again at once: Enter was pressed meanwhile
 
 $("composer").addEventListener("submit", async (event) => {
   event.preventDefault();
   const written = $("text").value;
-  if (sending || !written.trim()) return;
+  if (!written.trim()) return;
+  if (sending) {
+    waiting = true;
+    return;
+  }
   sending = true;
   const response = await post("messages", { text: written });
-  sending = false;
+  const more = waiting;
+  sending = waiting = false;
   note(response?.ok ? "" : whyNot(response));
   if (!response?.ok) return;
   keep(response.content);
   whispered = 0;
   const { value } = $("text"); // with what has been typed since
   if (value.startsWith(written)) $("text").value = value.slice(written.length);
+  if (more) $("composer").requestSubmit();
 });
 
 $("text").addEventListener("keydown", (event) => {
