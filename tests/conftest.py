@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from collections.abc import MutableMapping
+from pathlib import Path
 from weakref import WeakSet
 
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client import REGISTRY
 from flask_rf import lifecycle
 from flask_rf.metrics import families
 from tests.parts.redis import RedisProcess
+from tests.parts.sentinel import SentinelProcesses
 
 _SETTINGS = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_", "ACCESS_LOG")
 _SETTINGS += ("REQUEST_ID_", "HEALTH_", "METRICS_", "STORAGE_", "TRUSTED_PROXIES")
@@ -93,3 +95,11 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess
     server = RedisProcess(tmp_path_factory.mktemp("own-redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[SentinelProcesses]:
+    """A primary, its replica and a Sentinel of the test's own, to be killed."""
+    processes = SentinelProcesses(tmp_path)
+    yield processes
+    processes.stop()

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -409,19 +408,17 @@ def test_a_connection_that_hears_is_kept(
     assert ear.events == []
 
 
-def test_after_a_fail_over_the_new_primary_is_heard(tmp_path: Path) -> None:
-    processes = SentinelProcesses(tmp_path)
-    here, there = Ear(over(processes.url)), Ear(over(processes.url))
+def test_after_a_fail_over_the_new_primary_is_heard(sentinel: SentinelProcesses) -> None:
+    here, there = Ear(over(sentinel.url)), Ear(over(sentinel.url))
     for ear in (here, there):
         ear.broker.subscribe("chat")
-    processes.primary.kill()
+    sentinel.primary.kill()
     wait_until(lambda: here.links[-1] is there.links[-1] is False)
-    processes.wait_for_replacement()
+    sentinel.wait_for_replacement()
     wait_until(lambda: here.links[-1] is there.links[-1] is True)
     wait_until(lambda: published(here, "after"))
     assert there.wait_for(1)[0][0] == "chat"
     here.broker.stop(), there.broker.stop()
-    processes.stop()
 
 
 def published(ear: Ear, text: str) -> bool:

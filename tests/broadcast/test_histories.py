@@ -312,20 +312,18 @@ def test_a_restart_from_an_older_state_begins_a_new_epoch(own_redis: RedisProces
     broker.stop()
 
 
-def test_a_fail_over_begins_a_new_epoch(tmp_path: Path) -> None:
-    processes = SentinelProcesses(tmp_path)
-    broker = over(processes.url)
+def test_a_fail_over_begins_a_new_epoch(sentinel: SentinelProcesses) -> None:
+    broker = over(sentinel.url)
     keep(broker, "a")
     before = since(broker, None).position
-    wait_until(lambda: processes.replica.client.exists(STREAM))  # nothing is lost, but who knows
-    processes.primary.kill()
-    processes.wait_for_replacement()
+    wait_until(lambda: sentinel.replica.client.exists(STREAM))  # nothing is lost, but who knows
+    sentinel.primary.kill()
+    sentinel.wait_for_replacement()
     _until_it_answers(lambda: keep(broker, "b"))
     found = since(broker, before)
     assert not found.complete
     assert found.position.epoch != before.epoch
     broker.stop()
-    processes.stop()
 
 
 def _until_it_answers(work: Callable[[], None], seconds: float = 20.0) -> None:
