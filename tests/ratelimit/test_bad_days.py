@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -191,13 +190,6 @@ def test_scripts_are_flushed(visit: Ask, own_redis: RedisProcess) -> None:
         own_redis.client.script_flush()
 
     assert own_redis.client.zcard(KEY) == 5
-
-
-@pytest.fixture
-def sentinel(tmp_path: Path) -> Iterator[SentinelProcesses]:
-    processes = SentinelProcesses(tmp_path)
-    yield processes
-    processes.stop()
 
 
 def test_a_sentinel_names_another_primary(visit: Ask, sentinel: SentinelProcesses) -> None:
