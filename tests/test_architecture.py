@@ -115,6 +115,11 @@ def test_a_module_can_be_read_in_one_sitting(module: Path) -> None:
     assert ast.get_docstring(tree), "what is it for?"
 
 
+def test_the_random_numbers_of_the_app_are_left_alone() -> None:
+    drawing = {file.name for file in MODULES for name in imports(file) if name == "random"}
+    assert drawing == {"jitter.py"}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(ROOT)))
 def test_no_module_catches_everything_unnamed(module: Path) -> None:
     handlers = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.ExceptHandler)]

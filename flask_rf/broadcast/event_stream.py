@@ -7,13 +7,13 @@ for each channel, in the order in which the request names them: ``12.34,5f1c9a3e
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+from .. import jitter
 from .protocol import is_socket_id
 from .protocol import SUBSCRIPTION_ERROR
 from .protocol import SUBSCRIPTION_SUCCEEDED
@@ -52,7 +52,7 @@ def retry(between: tuple[float, float]) -> bytes:
 
     :param between: seconds.
     """
-    return b"retry: %d\n\n" % round(random.uniform(*between) * 1000)
+    return b"retry: %d\n\n" % round(jitter.between(*between) * 1000)
 
 
 class About(NamedTuple):

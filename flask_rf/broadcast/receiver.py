@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -22,6 +21,8 @@ from urllib.parse import urlsplit
 from urllib.request import build_opener
 from urllib.request import HTTPRedirectHandler
 from urllib.request import Request
+
+from .. import jitter
 
 logger = logging.getLogger("flask_rf.broadcast")
 
@@ -49,7 +50,7 @@ class Patience:
 
 def backoff(attempt: int, first: float) -> float:
     """Seconds before another attempt, jittered: receivers must not be hit in step."""
-    return min(60.0, first * 2.0 ** min(attempt, 20)) * random.uniform(0.5, 1.0)
+    return min(60.0, first * 2.0 ** min(attempt, 20)) * jitter.between(0.5, 1.0)
 
 
 def body_of(events: Sequence[Event], now: float) -> bytes:

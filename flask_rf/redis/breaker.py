@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from threading import Lock
+
+from .. import jitter
 
 #: Consecutive failures that open it.
 THRESHOLD = 3
@@ -75,4 +76,4 @@ class Breaker:
             self._on_open(reason)
 
     def _schedule_probe(self, now: float) -> None:
-        self._next_probe = now + random.uniform(*PROBE_AFTER)
+        self._next_probe = now + jitter.between(*PROBE_AFTER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
+from .. import jitter
 from ..errors import AlreadyExists
 from ..errors import Conflict
 from ..errors import Incomplete
@@ -195,7 +195,7 @@ class Writing(Reading):
                     if attempt == _ATTEMPTS:
                         raise
                 # Those who met part, and the more of them there are, the further.
-                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
+                time.sleep(jitter.between(0, 0.005 * 2 ** min(attempt, 6)))
 
     def _replace(
         self,

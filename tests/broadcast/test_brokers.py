@@ -37,10 +37,22 @@ def event(text: str, skip: str = "") -> Envelope:
     return Envelope(json.dumps({"event": text}).encode(), time.time(), skip)
 
 
+_started: list[RedisBroker] = []
+
+
 def over(url: str, count_events: bool = False, told: Told = NOBODY, **given: Any) -> RedisBroker:
     options = RedisOptions(url=url, **given)
-    listening = RedisServer(url, options)
-    return RedisBroker(commands_to(url, options, 2.0), listening, "shop:1:1", count_events, told)
+    commands, listening = commands_to(url, options, 2.0), RedisServer(url, options)
+    _started.append(RedisBroker(commands, listening, "shop:1:1", count_events, told))
+    return _started[-1]
+
+
+@pytest.fixture(autouse=True)
+def _stop() -> Iterator[None]:
+    """Stop the brokers over Redis, of tests that fail, too: their threads go on for ever."""
+    yield
+    while _started:
+        _started.pop().stop()
 
 
 @pytest.fixture(params=["memory", "redis", "cluster"])
@@ -55,17 +67,9 @@ def ear(request: pytest.FixtureRequest) -> Iterator[Ear]:
 
 
 @pytest.fixture
-def start(redis_server: RedisProcess) -> Iterator[Callable[[], Ear]]:
+def start(redis_server: RedisProcess) -> Callable[..., Ear]:
     """Starts brokers on one Redis, each as a process of its own would."""
-    brokers: list[RedisBroker] = []
-
-    def make(count_events: bool = False) -> Ear:
-        brokers.append(over(redis_server.url, count_events))
-        return Ear(brokers[-1])
-
-    yield make
-    for broker in brokers:
-        broker.stop()
+    return lambda count_events=False: Ear(over(redis_server.url, count_events))
 
 
 def test_the_last_event_of_a_cache_channel_is_kept(ear: Ear) -> None:
@@ -183,7 +187,7 @@ def test_joining_or_leaving_twice_changes_nothing(ear: Ear) -> None:
     assert len(ear.wait_for(3)) == 3
 
 
-def test_redis_carries_events_to_every_process(start: Callable[[], Ear]) -> None:
+def test_redis_carries_events_to_every_process(start: Callable[..., Ear]) -> None:
     here, there = start(), start()
     for ear in (here, there):
         ear.broker.subscribe("chat")
@@ -191,7 +195,7 @@ def test_redis_carries_events_to_every_process(start: Callable[[], Ear]) -> None
     assert here.wait_for(1) == there.wait_for(1)
 
 
-def test_presence_is_one_list_over_all_processes(start: Callable[[], Ear]) -> None:
+def test_presence_is_one_list_over_all_processes(start: Callable[..., Ear]) -> None:
     here, there = start(), start()
     here.broker.join("presence-a", "1.1", ANN, 100)
     assert set(there.broker.join("presence-a", "2.2", BOB, 100)) == {"ann", "bob"}
@@ -207,8 +211,6 @@ def test_subscribers_are_counted_over_all_processes_and_told_how_many_they_are(
     wait_until(lambda: here.broker.occupied() == {"chat": 2, "presence-a": 2})
     wait_until(lambda: here.events != [] and _told_count(here) == 2)
     assert {channel for channel, _ in here.events} == {"chat"}
-    there.broker.stop()
-    here.broker.stop()
 
 
 def _told_count(ear: Ear) -> int:
@@ -238,7 +240,7 @@ def test_the_counts_of_a_dead_process_expire(
 
 
 def test_nothing_is_left_in_redis_once_everybody_has_left(
-    start: Callable[[], Ear], redis_server: RedisProcess
+    start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
     ear = start()
     ear.broker.join("presence-a", "1.1", ANN, 100)
@@ -248,7 +250,7 @@ def test_nothing_is_left_in_redis_once_everybody_has_left(
 
 
 def test_an_unused_subscription_is_given_up_after_a_while(
-    start: Callable[[], Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flask_rf.broadcast.redis.listener._LINGER", 0.0)
     ear = start()
@@ -258,7 +260,7 @@ def test_an_unused_subscription_is_given_up_after_a_while(
     wait_until(lambda: redis_server.client.pubsub_channels("*chat") == [])
 
 
-def test_a_subscription_taken_up_again_is_kept(start: Callable[[], Ear]) -> None:
+def test_a_subscription_taken_up_again_is_kept(start: Callable[..., Ear]) -> None:
     ear = start()
     ear.broker.subscribe("chat")
     ear.broker.unsubscribe("chat")
@@ -268,7 +270,7 @@ def test_a_subscription_taken_up_again_is_kept(start: Callable[[], Ear]) -> None
 
 
 def test_the_members_of_a_dead_process_are_announced_as_gone_once(
-    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(life, "HEARTBEAT", 0.2)
     monkeypatch.setattr(life, "DEAD_AFTER", 3)  # seconds; a busy machine holds a process up for one
@@ -288,7 +290,7 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
 
 
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(
-    start: Callable[[], Ear], redis_server: RedisProcess
+    start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
     ear, other = start(), start()
     ear.broker.subscribe("presence-a")
@@ -311,7 +313,7 @@ def test_after_an_outage_nobody_is_taken_for_dead_at_once(
 
 
 def test_a_message_of_another_version_is_ignored(
-    start: Callable[[], Ear], redis_server: RedisProcess
+    start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
     ear = start()
     ear.broker.subscribe("chat")
@@ -338,7 +340,6 @@ def test_an_error_in_delivery_does_not_end_the_listening(
     time.sleep(0.1)
     ear.broker.publish([("chat", event("good"))])
     ear.wait_for(1)
-    ear.broker.stop()
 
 
 def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
@@ -361,7 +362,6 @@ def test_a_dead_redis_is_said_at_once_and_found_again_within_3_seconds(
     for channel in ("chat", "news"):
         ear.broker.publish([(channel, event(channel))])
     assert [channel for channel, _ in ear.wait_for(2)] == ["chat", "news"]
-    ear.broker.stop()
 
 
 def test_however_often_redis_was_lost_it_is_found_again(own_redis: RedisProcess) -> None:
@@ -370,7 +370,6 @@ def test_however_often_redis_was_lost_it_is_found_again(own_redis: RedisProcess)
     for losses in range(1, 4):
         own_redis.restart()
         wait_until(lambda: ear.links == [True] + losses * [False, True])  # noqa: B023
-    ear.broker.stop()
 
 
 def test_a_silent_redis_counts_as_lost(
@@ -383,7 +382,6 @@ def test_a_silent_redis_counts_as_lost(
     wait_until(lambda: ear.links == [True, False])
     own_redis.resume()
     wait_until(lambda: ear.links == [True, False, True])
-    ear.broker.stop()
 
 
 def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
@@ -395,11 +393,10 @@ def test_a_connection_that_hears_nothing_though_redis_answers_is_replaced(
     former = RedisServer(own_redis.url, options)
     ear = Ear(RedisBroker(commands_to(redis_server.url, options, 2.0), former, "shop:1:1"))
     wait_until(lambda: ear.links[:3] == [True, False, True])
-    ear.broker.stop()
 
 
 def test_a_connection_that_hears_is_kept(
-    start: Callable[[], Ear], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(life, "HEARTBEAT", 0.2)
     ear = start()
@@ -418,7 +415,6 @@ def test_after_a_fail_over_the_new_primary_is_heard(sentinel: SentinelProcesses)
     wait_until(lambda: here.links[-1] is there.links[-1] is True)
     wait_until(lambda: published(here, "after"))
     assert there.wait_for(1)[0][0] == "chat"
-    here.broker.stop(), there.broker.stop()
 
 
 def published(ear: Ear, text: str) -> bool:
@@ -452,7 +448,6 @@ def test_what_arrived_before_the_connection_ended_is_delivered(own_redis: RedisP
     ear.ready.set()
 
     ear.wait_for(2)
-    broker.stop()
 
 
 def test_a_long_outage_piles_up_no_subscriptions(
@@ -469,7 +464,6 @@ def test_a_long_outage_piles_up_no_subscriptions(
     listener: Any = broker._listener
 
     wait_until(lambda: len(listener._confirmed) == 1, what="only the probe's topic to be left")
-    broker.stop()
 
 
 class Faulty(Ear):
@@ -497,7 +491,6 @@ def test_a_listener_outlives_what_nobody_foresaw(redis_server: RedisProcess) -> 
 
     wait_until(lambda: ear.links[-1:] == [True], what="another attempt")
     assert ear.failures == 2
-    broker.stop()
 
 
 def test_a_server_goes_on_giving_signs_of_life_after_what_nobody_foresaw(
@@ -508,7 +501,9 @@ def test_a_server_goes_on_giving_signs_of_life_after_what_nobody_foresaw(
     ear = Faulty(broker)
     wait_until(lambda: ear.links[-1:] == [True])
     ear.failures = 0
-    for times in (1, 2):
+
+    def is_known_anew() -> bool:
         own_redis.client.flushall()
-        wait_until(lambda times=times: ear.failures == times, what="a sign of life")  # type: ignore[misc]
-    broker.stop()
+        return ear.failures >= 2
+
+    wait_until(is_known_anew, what="a sign of life after one that failed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import secrets
 import socket
 import threading
@@ -19,6 +18,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError
 
+from ... import jitter
 from ...redis import own_connection
 from ...redis import RedisServer
 from ..broker import Ear
@@ -158,7 +158,7 @@ class Listener:
                 self._lost(error)
             self._first_attempt.set()
             pause = 0.05 if time.monotonic() - began > _DEAD_AFTER else min(pause * 2, _BACKOFF_CAP)
-            self._stopped.wait(pause * random.uniform(0.5, 1.0))
+            self._stopped.wait(pause * jitter.between(0.5, 1.0))
         self._lost(ConnectionError("stopped"))
 
     def _connect(self) -> None:
