@@ -93,6 +93,8 @@ class _Routes:
             self._inspect_origin()
 
     def _inspect_handshake(self) -> None:
+        if request.method != "GET":  # RFC 6455, 4.1; Flask lets HEAD in wherever GET is
+            abort(Response("", 405, {"Allow": "GET"}))
         if request.headers.get("Sec-WebSocket-Version") != "13":
             abort(Response("", 426, {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}))
         if not _is_nonce(request.headers.get("Sec-WebSocket-Key", "")):
