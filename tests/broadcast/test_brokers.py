@@ -231,7 +231,7 @@ def test_the_counts_of_a_dead_process_expire(
     wait_until(lambda: living.broker.occupied() == {"chat": 6, "presence-a": 6})
     told_before = 2 if count_events else 0
     wait_until(lambda: len(living.events) == told_before)
-    victim.broker.stop()
+    victim.crash()
     wait_until(lambda: living.broker.occupied() == {"chat": 1, "presence-a": 1})
     living.broker.publish([("chat", event("last"))])
     wait_until(lambda: "last" in living.names())
@@ -242,11 +242,25 @@ def test_the_counts_of_a_dead_process_expire(
 def test_nothing_is_left_in_redis_once_everybody_has_left(
     start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
-    ear = start()
+    ear, last = start(), start()
     ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.leave("presence-a", "1.1", "ann")
-    keys = [key for key in redis_server.client.keys() if not key.endswith(b":servers")]
-    assert keys == []
+    ear.broker.stop(), last.broker.stop()
+    assert redis_server.client.keys() == []
+
+
+def test_a_server_that_stops_takes_along_whoever_is_on_it_still(
+    start: Callable[..., Ear], redis_server: RedisProcess
+) -> None:
+    stopping, living = start(), start()
+    living.broker.subscribe("presence-a")
+    stopping.broker.join("presence-a", "1.1", ANN, 100)
+    stopping.broker.count("presence-a", 1)
+    wait_until(lambda: living.broker.occupied() == {"presence-a": 1})
+    stopping.broker.stop()
+    assert (set(living.broker.users("presence-a")), living.broker.occupied()) == (set(), {})
+    wait_until(lambda: living.names().count("pusher_internal:member_removed") == 1)
+    assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
 
 
 def test_an_unused_subscription_is_given_up_after_a_while(
@@ -280,7 +294,7 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     victim.broker.join("presence-a", "1.1", ANN, 100)
     victim.broker.join("presence-a", "1.2", BOB, 100)
     watchers[0].broker.join("presence-a", "2.2", BOB, 100)
-    victim.broker.stop()
+    victim.crash()
     for ear in watchers:
         wait_until(lambda ear=ear: "pusher_internal:member_removed" in ear.names())  # type: ignore[misc]
     time.sleep(1.0)  # whoever announced it again would have done so by now
