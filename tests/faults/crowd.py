@@ -2,9 +2,10 @@
 
     python -m tests.faults.crowd PORT CHANNEL COUNT
 
-It is told what to do line by line: ``cut N`` cuts N connections at random; ``end FILE``, once
-everybody has heard the last number of ``FILE`` (a JSON list of those that were acknowledged, and
-one of those of which nobody knows), has it say what was wrong, as a JSON list, and end.
+It is told what to do line by line: ``cut N`` cuts N connections at random; ``hunt N`` cuts one
+client's N times, whenever it is back; ``end FILE``, once that is done and everybody has heard the
+last number of ``FILE`` (a JSON list of those that were acknowledged, and one of those of which
+nobody knows), has it say what was wrong, as JSON, and end.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Client:
     """
     :ivar heard: numbers, and :data:`MISSED`.
     :ivar recoveries: how often it was given back what it had missed.
+    :ivar subscribed: at the moment.
     """
 
     def __init__(self, port: int, channel: str) -> None:
@@ -57,6 +59,7 @@ class Client:
                         self._take(self._sock, message)
             except (OSError, Lost):
                 attempt += 1
+            self.subscribed = False
             gevent.sleep(random.random() * min(1.0, 0.1 * 2**attempt))
 
     def cut(self) -> None:
@@ -166,18 +169,30 @@ def main() -> None:
         gevent.spawn(client.run)
     _wait(lambda: all(client.subscribed for client in clients))
     print("ready", flush=True)
+    hunt = gevent.spawn(lambda: 0)
     for line in FileObject(sys.stdin.fileno(), "r"):
         command, _, argument = line.strip().partition(" ")
         if command == "cut":
             for client in random.sample(clients, int(argument)):
                 client.cut()
+        elif command == "hunt":
+            hunt = gevent.spawn(_hunt, clients[0], int(argument))
         else:
+            hunt.join()
             _end(clients, *json.loads(Path(argument).read_text()))
             return
 
 
+def _hunt(client: Client, times: int) -> None:
+    for _ in range(times):
+        _wait(lambda: client.subscribed)
+        client.subscribed = False
+        client.cut()
+
+
 def _end(clients: list[Client], acknowledged: list[int], unknown: list[int]) -> None:
-    _wait(lambda: all(acknowledged[-1] in client.heard[-5:] for client in clients))
+    last = acknowledged[-1]
+    _wait(lambda: all(client.subscribed and last in client.heard[-5:] for client in clients))
     print(json.dumps(_report(clients, acknowledged, set(unknown))), flush=True)
 
 
@@ -192,6 +207,7 @@ def _report(clients: list[Client], acknowledged: list[int], unknown: set[int]) -
         "faults": [fault for client in clients for fault in client.faults(acknowledged, unknown)],
         "told": sum(MISSED in client.heard for client in clients),
         "recoveries": sum(client.recoveries for client in clients),
+        "of the hunted": clients[0].recoveries,
         "heard": sum(len(client.heard) for client in clients),
     }
 

@@ -76,6 +76,10 @@ class Crowd:
     def cut(self, count: int) -> None:
         self._order(f"cut {count}")
 
+    def hunt(self, times: int) -> None:
+        """Cut one client's connection so often, whenever it is back; goes on beside the rest."""
+        self._order(f"hunt {times}")
+
     def report(self, publisher: Publisher) -> dict[str, Any]:
         """What there is to say once all has arrived that will."""
         sent = self._folder / "sent.json"
