@@ -34,7 +34,7 @@ def start(redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> Iterat
         state_anew: Callable[[], None] = lambda: None,
     ) -> Life:
         started.append(Life(commands, KEYS, "here", bury, state_anew, lambda: None))
-        wait_until(lambda: redis_server.client.zscore(SERVERS, "here"), what="a sign of life")
+        assert redis_server.client.zscore(SERVERS, "here")
         return started[-1]
 
     yield make

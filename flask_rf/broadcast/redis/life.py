@@ -51,6 +51,7 @@ class Life:
         self._cleaner = Cleaner(commands, keys, server_id, bury, self._goes_on)
         self._cleaning = Errand("rf-cleaner", self._clean)
         self._stating = Errand("rf-state-anew", state_anew)
+        self._beat()  # known from before its first member, whom nobody would take off else
         self._thread = threading.Thread(target=self._live, name="rf-heartbeat", daemon=True)
         self._thread.start()
 
@@ -66,13 +67,15 @@ class Life:
         return not self._stopped.is_set()
 
     def _live(self) -> None:
-        while self._goes_on():
-            try:
-                self._show_life()
-                self._probe()
-            except Exception as error:  # whatever it is: who gives no sign is taken for dead
-                logger.debug("no heartbeat: %s", error, exc_info=True)
-            self._stopped.wait(HEARTBEAT)
+        while not self._stopped.wait(HEARTBEAT):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            self._show_life()
+            self._probe()
+        except Exception as error:  # whatever it is: who gives no sign is taken for dead
+            logger.debug("no heartbeat: %s", error, exc_info=True)
 
     def _show_life(self) -> None:
         keys = [self._keys.servers(), self._keys.lease(self._id)]
