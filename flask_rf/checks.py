@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from flask import Flask
 
 from .errors import ConfigurationError
 from .errors import SetupError
+
+Source = Callable[[], "Iterable[Check]"]
 
 
 def _always() -> bool:
@@ -27,7 +30,8 @@ class Check:
     :param function: called within an app context and in a thread of its own. None and True pass,
         False and whatever it raises fail; a dict passes unless its ``status`` is ``"warn"`` or
         ``"fail"``, with ``output`` as the reason and the rest as details.
-    :param critical: whether its failure is the app's, not a mere warning.
+    :param critical: whether its failure is the app's, not a mere warning; a function is asked
+        once it has failed.
     :param timeout: seconds; None for ``HEALTH_TIMEOUT``.
     :param ready: whether the app can serve only while it passes.
     :param applies: asked before each run; what does not apply is not reported.
@@ -35,7 +39,7 @@ class Check:
 
     name: str
     function: Callable[[], Any]
-    critical: bool = True
+    critical: bool | Callable[[], bool] = True
     timeout: float | None = None
     ready: bool = True
     applies: Callable[[], bool] = _always
@@ -47,23 +51,32 @@ class Check:
         if self.timeout is not None and not _is_positive(self.timeout):
             raise ConfigurationError("timeout", self.timeout, "write more than 0 seconds, or None")
 
+    @property
+    def is_critical(self) -> bool:
+        return self.critical() if callable(self.critical) else self.critical
+
 
 def add_check(app: Flask, check: Check) -> None:
     """Add a check to ``app``, whether or not it reports its health.
 
     :raises SetupError: there is one of that name.
     """
-    known = _checks(app)
-    if check.name in known:
+    if any(check.name == known.name for known in checks_of(app)):
         raise SetupError(f"the health check {check.name!r} exists already: choose another name")
-    known[check.name] = check
+    add_checks(app, lambda: (check,))
+
+
+def add_checks(app: Flask, checks: Source) -> None:
+    """Add checks that depend on what is still to be set up: ``checks`` is asked at each run."""
+    _sources(app).append(checks)
 
 
 def checks_of(app: Flask) -> tuple[Check, ...]:
     """The checks of ``app``, in the order they were added."""
-    return tuple(_checks(app).values())
+    checks = {check.name: check for source in _sources(app) for check in source()}
+    return tuple(checks.values())
 
 
-def _checks(app: Flask) -> dict[str, Check]:
-    checks: dict[str, Check] = app.extensions.setdefault("rf_health_checks", {})
-    return checks
+def _sources(app: Flask) -> list[Source]:
+    sources: list[Source] = app.extensions.setdefault("rf_health_checks", [])
+    return sources

@@ -17,7 +17,9 @@ from .. import hooks
 from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..recipe import Recipe
+from ..redis import add_use
 from ..redis import namespace
+from ..redis import Use
 from ..settings import resolve
 from .by_hand import ByHand
 from .clients import get_remote_address
@@ -94,6 +96,8 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         space = f"{namespace(app)}:rl"
         store = make_store(app, options)
         compiled = CompiledLimiter(app, options, self._declarations, store, space)
+        if options.redis_url and store.shared:
+            add_use(app, Use("ratelimit", options.redis_url, compiled.needs_redis))
         self._declarations.apps.add(app)
         on_worker_start(app, compiled.start_worker)
         if options.enabled:

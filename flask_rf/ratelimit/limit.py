@@ -194,16 +194,30 @@ class Limit:
         return dataclasses.replace(self, respond=respond)
 
 
+class _Later:
+    """Limits that are known later than the terms which are added to each."""
+
+    terms: tuple[tuple[str, Any], ...]
+
+    @property
+    def override_defaults(self) -> bool:
+        return bool(dict(self.terms).get("override_defaults", True))
+
+
 @dataclass(frozen=True)
-class Dynamic:
+class Dynamic(_Later):
     """Limits known only in the request: ``source`` gives them, ``terms`` are added to each."""
 
     source: Callable[[], Any]
     terms: tuple[tuple[str, Any], ...]
 
     @property
-    def override_defaults(self) -> bool:
-        return bool(dict(self.terms).get("override_defaults", True))
+    def on_error(self) -> str | None:
+        return dict(self.terms).get("on_error")
+
+    @property
+    def shadow(self) -> bool:
+        return bool(dict(self.terms).get("shadow", False))
 
     def limits(self, given: Any) -> tuple[Limit, ...]:
         """The limits that ``given``, what the source returned, comes to.
@@ -214,7 +228,7 @@ class Dynamic:
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(_Later):
     """A reference to limits defined under a name, perhaps later than it is used."""
 
     name: str
