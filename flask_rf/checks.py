@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any
 
 from flask import Flask
@@ -21,6 +22,10 @@ def _always() -> bool:
 
 def _is_positive(number: Any) -> bool:
     return isinstance(number, (int, float)) and number > 0
+
+
+def _is_asynchronous(function: Any) -> bool:
+    return iscoroutinefunction(function) or iscoroutinefunction(function.__call__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Check:
     def __post_init__(self) -> None:
         if not callable(self.function):
             remedy = "give a function that checks something"
+            raise ConfigurationError(f"the health check {self.name!r}", self.function, remedy)
+        if _is_asynchronous(self.function):
+            # asgiref's loop, by which Flask runs async views, fails two greenlets at a time.
+            remedy = "write it without async; each check has a thread of its own to wait in"
             raise ConfigurationError(f"the health check {self.name!r}", self.function, remedy)
         if self.timeout is not None and not _is_positive(self.timeout):
             raise ConfigurationError("timeout", self.timeout, "write more than 0 seconds, or None")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -365,6 +366,20 @@ def test_a_deadline_that_cannot_be_meant_is_refused() -> None:
 def test_a_check_that_could_never_run_is_refused(function: Any, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="give a function|more than 0 seconds"):
         Health().add("mail", function, timeout=timeout)
+
+
+def test_an_async_check_is_refused_where_it_is_added(app: Flask) -> None:
+    async def ping(host: str = "") -> None: ...
+
+    class Ping:
+        async def __call__(self) -> None: ...
+
+    health = Health(app)
+    for asynchronous in (ping, partial(ping, "a"), Ping(), Ping().__call__):
+        with pytest.raises(ConfigurationError, match="health check 'mail'=.*: write it without as"):
+            health.check("mail")(asynchronous)
+    health.add("mail", lambda: None)
+    assert app.test_client().get("/health/ready").status_code == 200
 
 
 def test_a_check_without_a_name_is_refused_where_it_stands() -> None:
