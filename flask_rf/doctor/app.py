@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from ..kinds import hold_everybody
 from .facts import AppFacts
 from .findings import advice
 from .findings import Finding
@@ -122,7 +123,7 @@ def proxies(facts: AppFacts) -> Finding | None:
     if "TRUSTED_PROXIES" not in facts.settings:
         return None
     networks = facts.settings["TRUSTED_PROXIES"]
-    if any(network.prefixlen == 0 for network in networks):
+    if hold_everybody(networks):
         return hurts(
             "proxies",
             "TRUSTED_PROXIES names everybody: any client may claim any address, and "
@@ -225,6 +226,18 @@ def health_details(facts: AppFacts) -> Finding | None:
     return fine("health", "Strangers learn whether the app is well, and no more.")
 
 
+def metrics(facts: AppFacts) -> Finding | None:
+    if "METRICS_ALLOW" not in facts.settings or facts.settings.get("METRICS_ENABLED") is False:
+        return None
+    if hold_everybody(facts.settings["METRICS_ALLOW"]):
+        return advice(
+            "metrics",
+            "METRICS_ALLOW names everybody: strangers can read which routes are asked how often.",
+            "name the network of who scrapes, or set METRICS_TOKEN and leave METRICS_ALLOW out",
+        )
+    return fine("metrics", "Strangers cannot read them.")
+
+
 def webhooks(facts: AppFacts) -> Finding | None:
     urls = facts.settings.get("BROADCAST_WEBHOOKS")
     if not urls:
@@ -260,5 +273,6 @@ JUDGES = (
     limits,
     cors,
     health_details,
+    metrics,
     webhooks,
 )
