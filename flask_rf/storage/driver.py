@@ -31,7 +31,7 @@ class FileInfo:
     :param size: bytes.
     :param etag: changes with the content; without quotes.
     :param last_modified: UTC.
-    :param content_type: its MIME type.
+    :param content_type: its MIME type, with the charset of what was written as text.
     :param metadata: what was given to ``put``; names in lower case.
     """
 

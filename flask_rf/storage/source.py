@@ -31,6 +31,7 @@ class Source:
     :param size: bytes a stream has, where it cannot tell itself. Another end is an error.
     :param max_bytes: the most that is accepted.
     :param progress: called as bytes are stored.
+    :ivar is_text: whether it came as text, and so is UTF-8.
     :raises TooLarge: the size is known and above ``max_bytes``.
     :raises TypeError: the content is none of these.
     """
@@ -43,6 +44,7 @@ class Source:
         max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self.is_text = isinstance(content, str)
         self._stream = _stream_of(content)
         self._on_disk = _is_on_disk(self._stream)
         self._announced = size

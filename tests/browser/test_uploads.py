@@ -77,6 +77,13 @@ def test_files_are_uploaded_shown_saved_and_deleted(page: Page) -> None:
     expect(page.locator("#files li", has_text="photo.bin")).to_contain_text("300.0 kB")
 
 
+def test_a_text_is_shown_as_it_was_written(page: Page) -> None:
+    give(page, "tea.txt", "text/plain", "grüße ✓".encode())
+    link = page.locator("#files .name a")
+    page.goto(link.evaluate("(link) => link.href"))
+    expect(page.locator("body")).to_have_text("grüße ✓")
+
+
 @pytest.mark.parametrize("url", ON_S3[-1:], indirect=True)
 def test_a_file_in_parts_shows_its_progress(page: Page, tmp_path: Path) -> None:
     large = tmp_path / "large.bin"

@@ -50,7 +50,7 @@ def test_a_file_is_shown_safely(page: FlaskClient, disk: Disk) -> None:
     response = page.get("/show/a/letters.txt")
     assert (response.status_code, response.data) == (200, b"abcdefghij")
     headers = response.headers
-    assert headers["Content-Type"] == "text/plain"
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
     assert headers["Content-Length"] == "10"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "sandbox"
