@@ -41,6 +41,11 @@ class FileInfo:
     content_type: str
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def mime_type(self) -> str:
+        """The type without its parameters."""
+        return self.content_type.partition(";")[0].rstrip()
+
 
 @dataclass(frozen=True)
 class Terms:

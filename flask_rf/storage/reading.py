@@ -102,7 +102,7 @@ class Reading:
 
         Without parameters such as a charset, which ``info(path).content_type`` has.
         """
-        return self.info(path).content_type.partition(";")[0].rstrip()
+        return self.info(path).mime_type
 
     def last_modified(self, path: str) -> datetime:
         """When a file was written; UTC."""
