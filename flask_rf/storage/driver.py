@@ -189,6 +189,13 @@ class Driver(ABC):
         """Where everybody can read a public file; None if the app itself must serve it."""
         return None
 
+    def path(self, path: str) -> str:
+        """Where a file or a directory is for other programs of this machine.
+
+        :raises Unsupported: this disk is none of this machine's.
+        """
+        raise Unsupported("its files have no paths on this machine: read_stream() carries them")
+
     def temporary_url(self, path: str, seconds: int, name: str | None) -> str | None:
         """Where a file can be read for a while; None if the app itself must serve it.
 

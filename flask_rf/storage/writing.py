@@ -28,6 +28,7 @@ from .path import join
 from .reading import Reading
 from .sniff import extension_of
 from .sniff import type_of_name
+from .source import PieceStream
 from .source import Progress
 from .source import Source
 from .terms import checked_metadata
@@ -35,7 +36,6 @@ from .terms import checked_type
 from .terms import checked_visibility
 from .terms import is_allowed
 from .terms import with_charset
-from .wrappers import PieceStream
 
 #: How often an append or a prepend is tried that others overtake.
 _ATTEMPTS = 12

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from flask_rf.storage import AlreadyExists
 from flask_rf.storage import Conflict
 from flask_rf.storage import Disk
 from flask_rf.storage import Incomplete
+from flask_rf.storage import InvalidPath
 from flask_rf.storage import NotFound
 from flask_rf.storage import TooLarge
 from flask_rf.storage import Unsupported
 from flask_rf.storage import WrongType
+from flask_rf.storage.local import LocalDriver
 from flask_rf.storage.parts import PART
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -227,6 +230,19 @@ def test_visibility_goes_with_the_file(disk: Disk) -> None:
     disk.copy("file", "copied")
     disk.move("file", "moved")
     assert [disk.visibility(path) for path in ("copied", "moved")] == ["public", "public"]
+
+
+def test_files_of_this_machine_have_paths(disk: Disk) -> None:
+    disk.put("a b/ü.txt", b"tea")
+    if isinstance(disk.driver, LocalDriver):
+        assert Path(disk.path("a b/ü.txt")).read_bytes() == b"tea"
+        assert Path(disk.scoped("a b").path("ü.txt")).read_bytes() == b"tea"
+        assert disk.path() == disk.driver.describe()
+        with pytest.raises(InvalidPath):
+            disk.path("../secret")
+    else:
+        with pytest.raises(Unsupported, match="no paths on this machine"):
+            disk.path("a b/ü.txt")
 
 
 # --- Copying, moving, deleting ---
