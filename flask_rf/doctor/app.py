@@ -44,23 +44,30 @@ def testing(facts: AppFacts) -> Finding:
 def secret_key(facts: AppFacts) -> Finding:
     key = facts.secret_key
     if not key:
-        return hurts("SECRET_KEY", "There is none: no session can be kept.", _KEY_MEND)
+        missed = "no session can be kept"
+        if facts.settings.get("STORAGE_SIGNING_KEYS") == ():
+            missed += ", no temporary URL of a local disk be signed"
+        return hurts("SECRET_KEY", f"There is none: {missed}.", _KEY_MEND)
     if not isinstance(key, (str, bytes)):
         return hurts("SECRET_KEY", "It is neither text nor bytes: nothing is signed.", _KEY_MEND)
-    raw = key.encode() if isinstance(key, str) else key
-    if len(raw) < _KEY_LENGTH or _is_common(raw):
+    if _can_be_guessed(key):
         return hurts(
             "SECRET_KEY",
             "It can be guessed: whoever does is any user, and may join any channel.",
             _KEY_MEND,
         )
-    return fine("SECRET_KEY", f"It has {len(raw)} bytes.")
+    return fine("SECRET_KEY", f"It has {len(_raw(key))} bytes.")
 
 
-def _is_common(key: bytes) -> bool:
-    """Whether a person wrote it: it holds a word that such keys have, or few characters."""
-    text = key.decode("utf-8", "replace").lower()
-    return len(set(text)) < 8 or any(word in text for word in _COMMON_KEYS)
+def _can_be_guessed(key: str | bytes) -> bool:
+    """Whether it is short, or a person wrote it: a word that such keys have, few characters."""
+    text = _raw(key).decode("utf-8", "replace").lower()
+    is_common = len(set(text)) < 8 or any(word in text for word in _COMMON_KEYS)
+    return len(_raw(key)) < _KEY_LENGTH or is_common
+
+
+def _raw(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
 
 
 def session_cookie(facts: AppFacts) -> Finding:
@@ -252,6 +259,19 @@ def webhooks(facts: AppFacts) -> Finding | None:
     return fine("webhooks", "They are encrypted on their way.")
 
 
+def signing_keys(facts: AppFacts) -> Finding | None:
+    keys = facts.settings.get("STORAGE_SIGNING_KEYS")
+    if not keys:
+        return None  # then it is SECRET_KEY
+    if any(map(_can_be_guessed, keys)):
+        return hurts(
+            "STORAGE_SIGNING_KEYS",
+            "One can be guessed: whoever does reads and writes any file of a local disk.",
+            "write keys as for SECRET_KEY: 32 random bytes each",
+        )
+    return fine("STORAGE_SIGNING_KEYS", "None can be guessed.")
+
+
 def _is_local(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
@@ -275,4 +295,5 @@ JUDGES = (
     health_details,
     metrics,
     webhooks,
+    signing_keys,
 )

@@ -28,6 +28,7 @@ SETTINGS = {
     "HEALTH_DETAILS": "never",
     "METRICS_ALLOW": (ip_network("127.0.0.0/8"),),
     "BROADCAST_WEBHOOKS": ("https://hooks.example/told",),
+    "STORAGE_SIGNING_KEYS": (KEY[::-1],),
 }
 GOOD = AppFacts(
     name="shop",
@@ -51,6 +52,8 @@ CASES = [
     (changed(debug=True), "hurts", "can run code"),
     (changed(testing=True), "hurts", "TESTING"),
     (changed(secret_key=None), "hurts", "no session"),
+    (changed(secret_key=None, STORAGE_SIGNING_KEYS=()), "hurts", "no temporary URL"),
+    (changed(STORAGE_SIGNING_KEYS=(KEY, "old")), "hurts", "reads and writes any file"),
     (changed(secret_key=12345), "hurts", "neither text nor bytes"),
     (changed(secret_key="short"), "hurts", "guessed"),
     (changed(secret_key="for development only"), "hurts", "guessed"),
@@ -134,3 +137,4 @@ def test_no_finding_shows_a_secret() -> None:
     texts = repr([GOOD, *(list(judged(case[0], app.JUDGES)) for case in CASES)])
     assert KEY not in texts
     assert "for development only" not in texts
+    assert KEY[::-1] not in texts

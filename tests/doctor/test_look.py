@@ -36,6 +36,7 @@ def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert facts.cookies == {"secure": True, "httponly": True, "samesite": None}
     assert facts.max_content_length == 9
     assert facts.settings["HEALTH_DETAILS"] == "always"
+    assert facts.settings["STORAGE_SIGNING_KEYS"] == ()
 
 
 def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
