@@ -60,9 +60,14 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a feature's options; ``prefix`` begins the keys of its fields."""
+    """Base of a feature's options.
+
+    :cvar prefix: what the keys of its fields begin with.
+    :cvar foreign: keywords that people know from another library, and what to do instead.
+    """
 
     prefix: ClassVar[str] = ""
+    foreign: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def settings(cls) -> dict[str, Setting]:
@@ -127,6 +132,7 @@ def check_keywords(owner: str, options: type[Options], given: Mapping[str, Any])
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f": {options.foreign[name]}" if name in options.foreign else hint
             raise TypeError(f"{owner}() has no option {name!r}{hint}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Set
 from typing import NamedTuple
 
 from .libraries import LIBRARIES
@@ -55,10 +56,18 @@ def instances(tree: ast.Module) -> dict[str, Library]:
     return found
 
 
-def remarks(tree: ast.Module, known: dict[str, Library]) -> list[Remark]:
+def calls(tree: ast.Module) -> set[str]:
+    """The full names of all that is called and was imported: ``flask_cors.CORS``."""
+    imported = _imported(tree)
+    found = {_dotted(node.func, imported) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return found - {""}
+
+
+def remarks(tree: ast.Module, known: dict[str, Library], called: Set[str]) -> list[Remark]:
     """All there is to say about a source, in its order.
 
     :param known: the :func:`instances` of all sources of the app, which may import them.
+    :param called: the :func:`calls` of all sources.
     """
     imported = _imported(tree)
     found: list[Remark] = []
@@ -67,6 +76,7 @@ def remarks(tree: ast.Module, known: dict[str, Library]) -> list[Remark]:
             found += _of_import(node)
         elif isinstance(node, ast.Call):
             found += _of_call(node, imported, known)
+            found += _of_call_alone(node, imported, called)
         elif isinstance(node, ast.Attribute):
             found += _of_attribute(node, imported, known)
         found += _of_settings(node)
@@ -132,6 +142,17 @@ def _of_call(
         yield from _of_keywords(node, name, library, moved)
         if not moved:
             yield from _of_what_is_left_out(node, name, library)
+
+
+def _of_call_alone(node: ast.Call, imported: dict[str, str], called: Set[str]) -> Iterator[Remark]:
+    dotted = _dotted(node.func, imported)
+    library = _library_of(_MOVED.get(dotted, dotted))
+    if library is not None:
+        name = dotted.rpartition(".")[2]
+        others, change = library.alone.get(name, ((), _UNKNOWN))
+        if others and not called & {*others}:
+            what = others[0].rpartition(".")[2]
+            yield Remark(node.lineno, "call", f"{name}() without {what}(…)", change, library)
 
 
 def _of_keywords(node: ast.Call, name: str, library: Library, moved: bool) -> Iterator[Remark]:

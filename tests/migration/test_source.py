@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from flask_rf.migration.source import calls
 from flask_rf.migration.source import instances
 from flask_rf.migration.source import remarks
 
@@ -12,7 +13,8 @@ def said(*sources: str) -> list[tuple[int, str, str, str]]:
     """Line, kind, name and fate of each remark; several sources are one app."""
     trees = [ast.parse(source) for source in sources]
     known = {name: library for tree in trees for name, library in instances(tree).items()}
-    found = [remark for tree in trees for remark in remarks(tree, known)]
+    called = {name for tree in trees for name in calls(tree)}
+    found = [remark for tree in trees for remark in remarks(tree, known, called)]
     return [(r.line, r.kind, r.old, r.change.fate) for r in found]
 
 
@@ -115,13 +117,22 @@ def test_an_instance_may_come_from_a_method_of_its_class() -> None:
         ("CORS(app, origins='*')", False),
         ("CORS(app, resources={})", False),
         ("CORS(app, **options)", False),
-        ("cross_origin()", True),
-        ("cross_origin(origins='*')", False),
+        ("CORS(app, resources={}), cross_origin()", True),
+        ("CORS(app, resources={}), cross_origin(origins='*')", False),
     ],
 )
 def test_cors_that_allows_everything_by_default_is_pointed_out(call: str, missing: bool) -> None:
     found = said(f"from flask_cors import CORS, cross_origin\n{call}")
     assert bool([remark for remark in found if remark[1] == "call"]) is missing
+
+
+@pytest.mark.parametrize("library", ["flask_cors", "flask_rf"])
+def test_policies_of_views_in_an_app_without_cors_are_pointed_out(library: str) -> None:
+    view = f"from {library} import cross_origin\n@cross_origin(origins='*')\ndef f(): ..."
+    alone = (2, "call", "cross_origin() without CORS(…)", "differs")
+    assert alone in said(view)
+    for app in ("from flask_rf import RF\nRF(app)", "import flask_cors\nflask_cors.CORS(app)"):
+        assert alone not in said(app, view)
 
 
 @pytest.mark.parametrize(
