@@ -20,6 +20,7 @@ _IN_THE_URL = (
     "They go in the URL, as connection parameters of redis-py; time-outs and the pool are settings."
 )
 _BY_SCOPE = "Name what is counted by scope= of the limit."
+_CHECK = "It looks here whether all limits can be meant, as check(app) says, and limits nothing."
 _OTHER_STORES = (
     "Redis goes over, Sentinel and Cluster too; leave memory:// out. Other stores do not exist."
 )
@@ -120,6 +121,7 @@ FLASK_LIMITER = Library(
         "shared_limit": _ON_LIMITS,
         "exempt": {"flags": missing("It lifts the app's limits and the defaults, both.")},
     },
+    without={"check": (("app",), differs("with limiter.limit(…)", _CHECK))},
     attributes={
         "storage": missing("flask rf limits show and limiter.remaining() tell what is counted."),
         "limiter": missing("limiter.hit(), attempts() and attempt() count by hand."),
