@@ -149,6 +149,12 @@ def proxies(facts: AppFacts) -> Finding | None:
             "None is trusted: behind one, all clients count as one.",
             "name its network in TRUSTED_PROXIES; without a proxy all is well",
         )
+    if networks and not facts.knows_scheme:
+        return advice(
+            "proxies",
+            "gunicorn does not read app.config: where one ends TLS, links begin with http:.",
+            "set TRUSTED_PROXIES in the environment instead, for flask_rf.gunicorn to read",
+        )
     return fine("proxies", "Clients are told apart behind them.")
 
 

@@ -68,6 +68,7 @@ CASES = [
     (changed(TRUSTED_PROXIES=(ip_network("0.0.0.0/0"),)), "hurts", "any client may claim"),
     (changed(TRUSTED_PROXIES=(ip_network("::/0"),)), "hurts", "any client may claim"),
     (changed(rewrites_address=True), "hurts", "x_for"),
+    (changed(knows_scheme=False), "advice", "TRUSTED_PROXIES in the environment"),
     (changed(TRUSTED_PROXIES=()), "advice", "all clients count as one"),
     (changed(**ALONE), "hurts", "Each of 4 workers"),
     (changed(**ALONE, workers=1), "advice", "second worker"),
@@ -101,7 +102,7 @@ def test_nothing_is_said_against_a_good_app() -> None:
 @pytest.mark.parametrize(
     "facts",
     [
-        changed(TRUSTED_PROXIES=(), rewrites_address=True),
+        changed(TRUSTED_PROXIES=(), rewrites_address=True, knows_scheme=False),
         changed(BROADCAST_WEBHOOKS=("http://127.0.0.1:8000/", "http://hooks:80/")),
         changed(**ALONE, RF_PREFIX="app"),
         changed(METRICS_ENABLED=False, METRICS_ALLOW=(ip_network("::/0"),)),
