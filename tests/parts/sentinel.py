@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import Redis
 
+from .processes import accepts
 from .processes import free_port
 from .processes import Process
 from .processes import wait_until
@@ -45,6 +46,7 @@ class SentinelProcesses:
         )
         command = [redis_binary(), str(config), "--sentinel"]
         self.sentinel = Process(command, folder / "sentinel.log")
+        self.sentinel.await_start(lambda: accepts(self.port))
         self.client: Any = Redis("127.0.0.1", self.port, decode_responses=True)
 
     def _master(self) -> dict[str, Any]:
