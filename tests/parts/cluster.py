@@ -91,6 +91,7 @@ def _id(node: RedisProcess) -> str:
 def _node(folder: Path, bus: int) -> RedisProcess:
     folder.mkdir(parents=True)
     options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
-    options += ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"]
+    # A busy machine may hold a node up for a second, which does not make it a dead one.
+    options += ["--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no"]
     options += ["--repl-diskless-sync-delay", "0"]
     return RedisProcess(folder, *options)

@@ -26,7 +26,8 @@ def nginx_binary() -> str:
 class Nginx:
     """Serves what ``ports`` serve, on a port of its own.
 
-    Nothing but addresses and paths differs from the configuration people copy.
+    Nothing but addresses, paths and the number of its workers differs from the configuration
+    people copy: each worker balances by itself, and of many each might prefer the same server.
 
     :param outer_proxy: the address of a proxy in front of it.
     """
@@ -45,6 +46,7 @@ class Nginx:
         if outer_proxy:
             text = text.replace("# 192.0.2.10 yes;", f"{outer_proxy} yes;")
         text = re.sub(r" /tmp/", f" {folder}/", text)
+        text = text.replace("worker_processes auto", "worker_processes 2")
         text = text.replace("listen 8080", f"listen 127.0.0.1:{self.port}")
         servers = "".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)
         replicas = r"(server [\d.]+:8000 max_fails=1 fail_timeout=1s;\s+)+"
