@@ -349,7 +349,10 @@ def test_the_endpoints_can_be_elsewhere(app: Flask) -> None:
         ("HEALTH_DETIALS", "never"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(app: Flask, key: str, value: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    monkeypatch.delenv("HEALTH_MEMORY_FAIL")  # by default it is 95
     app.config[key] = value
     with pytest.raises(ConfigurationError, match=key):
         Health(app)
@@ -394,7 +397,8 @@ def test_a_details_function_that_fails_is_logged(
 ) -> None:
     Health(app, details=lambda: 1 / 0)
     app.test_client().get("/health")
-    assert caplog.records[0].levelno == logging.ERROR
+    (told,) = [one for one in caplog.records if "HEALTH_DETAILS failed" in one.getMessage()]
+    assert told.levelno == logging.ERROR
 
 
 def test_rule_02_a_worker_told_to_stop_drains(app: Flask, client: FlaskClient) -> None:

@@ -9,7 +9,9 @@ import logging
 import resource
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import ExitStack
 from contextlib import suppress
 from pathlib import Path
@@ -43,20 +45,40 @@ def test_rule_13_probes_are_neither_limited_nor_logged_and_carry_a_request_id(
     assert [json.loads(line)["route"] for line in lines.getvalue().splitlines()] == ["/"]
 
 
+def connect(port: int) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    return connection
+
+
+def ask(connection: http.client.HTTPConnection) -> list[tuple[int, bytes]]:
+    """The answer, unless the listener was closed before it had accepted the connection."""
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/health/ready")
+        response = connection.getresponse()
+        return [(response.status, response.read())]
+    return []
+
+
 @pytest.mark.servers
 def test_rule_02_from_sigterm_until_its_end_a_worker_says_that_it_shuts_down(
     tmp_path: Path,
 ) -> None:
     server = Gunicorn("tests.apps.everything:app", tmp_path)
+    accepted: deque[http.client.HTTPConnection] = deque()
     try:
         wait_until(lambda: server.get("/health/ready")[0] == 200)
         server.process.signal(signal.SIGTERM)
         answers: list[tuple[int, bytes]] = []
         deadline = time.monotonic() + 30
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(OSError):  # it accepts nobody any more, perhaps before it knows
             while time.monotonic() < deadline:
-                status, _, body = server.get("/health/ready")
-                answers.append((status, body))
+                accepted.append(connect(server.port))
+                if len(accepted) > 30:
+                    answers += ask(accepted.popleft())
+        for connection in accepted:
+            time.sleep(0.02)
+            answers += ask(connection)
         leaving = [body for status, body in answers if status == 503]
         assert leaving and all(b"shutting_down" in body for body in leaving)
         first = answers.index((503, leaving[0]))

@@ -17,6 +17,8 @@ from flask_rf.signals import limit_hit
 from flask_rf.signals import limit_near
 from tests.ratelimit.worlds import statuses
 
+pytestmark = pytest.mark.usefixtures("standing_clock")
+
 
 @pytest.fixture
 def limiter(app: Flask) -> Limiter:
