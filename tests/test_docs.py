@@ -106,7 +106,8 @@ def test_the_tutorials_chat_works_between_two_workers(
     (tmp_path / "app.py").write_text("\n".join(source), encoding="utf-8")
     write_files("tutorial", tmp_path)
     options = ("--workers", "2", "--chdir", str(tmp_path))
-    server = Gunicorn("app:app", tmp_path, *options, REDIS_URL=redis_server.url)
+    env = {"REDIS_URL": redis_server.url, "REDIS_TIMEOUT": "10", "RATE_LIMIT_TIMEOUT": "5"}
+    server = Gunicorn("app:app", tmp_path, *options, **env)
     try:
         with sync_playwright() as playwright:
             launch = playwright.chromium.launch
