@@ -25,6 +25,7 @@ import dev
 import flask_rf
 from flask_rf.cli import rf as commands
 from flask_rf.settings import resolved_settings
+from tests.apps.everything import PATIENCE
 from tests.browser.conftest import chromium_path
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import ROOT
@@ -76,6 +77,8 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     """In order and in one namespace, beside the page's other files; then the tests in it."""
     monkeypatch.chdir(tmp_path)
+    for setting, value in PATIENCE.items():
+        monkeypatch.setenv(setting, str(value))
     write_files(page, tmp_path)
     module = ModuleType(f"docs_{page.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, "app", module)  # what a page's tests import
