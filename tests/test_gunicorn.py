@@ -157,15 +157,21 @@ def test_no_header_moves_the_app_to_another_path(tmp_path: Path) -> None:
 # --- A mistake stops the boot ---
 
 
+def boot(folder: Path, *options: str, **env: str) -> tuple[int, str]:
+    """The status and the words of a gunicorn that does not start."""
+    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", *options, APP]
+    process = Process(command, folder / "gunicorn.log", env)
+    try:
+        wait_until(lambda: not process.alive, 60, "gunicorn's end")
+        return process.stop(), process.output()
+    finally:
+        process.kill()
+
+
 def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "2", APP]
-    process = Process(command, tmp_path / "gunicorn.log")
-
-    wait_until(lambda: not process.alive, 30, "gunicorn's end")
-
-    log = process.output()
+    status, log = boot(tmp_path, "--workers", "2")
     sentence = "2 workers would each reach only their own sockets; set REDIS_URL, or run one worker"
-    assert process.stop() == 4
+    assert status == 4
     assert log.count(sentence) == 1
     assert "Traceback" not in log
 
@@ -185,22 +191,43 @@ def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Pat
 def test_a_setting_that_no_worker_accepts_is_refused_in_one_sentence(
     tmp_path: Path, redis_server: RedisProcess, key: str, written: str, sentence: str
 ) -> None:
-    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "4", APP]
     env = {"REDIS_URL": redis_server.url, key: written}
-    process = Process(command, tmp_path / "gunicorn.log", env)
-
-    wait_until(lambda: not process.alive, 30, "gunicorn's end")
-
-    log = process.output()
-    assert process.stop() == 4
+    status, log = boot(tmp_path, "--workers", "4", **env)
+    assert status == 4
     assert log.count(sentence) == 1
     assert "Traceback" not in log
 
 
-def test_several_workers_with_redis_serve(tmp_path: Path, redis_server: RedisProcess) -> None:
-    with gunicorn(tmp_path, "--workers", "2", REDIS_URL=redis_server.url) as server:
+HEARD = """
+from flask_rf.gunicorn import *
+from flask_rf import gunicorn
+
+
+def post_worker_init(worker):
+    gunicorn.post_worker_init(worker)
+    print("a worker serves", flush=True)
+"""
+
+
+def wait_for_workers(server: Gunicorn) -> None:
+    """Wait until two serve; one that is told to stop as it is forked may not hear of it."""
+    wait_until(lambda: server.output().count("a worker serves") == 2, 60, "two workers")
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> tuple[str, ...]:
+    """The options of two workers that say when they serve."""
+    config = tmp_path / "heard.py"
+    config.write_text(HEARD)
+    return ("-c", str(config), "--workers", "2")
+
+
+def test_several_workers_with_redis_serve(
+    tmp_path: Path, heard: tuple[str, ...], redis_server: RedisProcess
+) -> None:
+    with gunicorn(tmp_path, *heard, REDIS_URL=redis_server.url) as server:
         assert server.get("/")[0] == 200
-        wait_until(lambda: server.output().count("Booting worker") == 2)
+        wait_for_workers(server)
     assert "ERROR" not in server.output()
 
 
@@ -274,12 +301,15 @@ def test_a_worker_that_is_told_to_stop_while_it_starts_does(tmp_path: Path) -> N
         assert server.process.stop(timeout=60) == 0
 
 
-def test_an_app_without_broadcasting_is_served_alike(tmp_path: Path) -> None:
+def test_an_app_without_broadcasting_is_served_alike(
+    tmp_path: Path, heard: tuple[str, ...]
+) -> None:
     app = tmp_path / "plain_app.py"
     app.write_text("from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'ok')\n")
-    options = ("--workers", "2", "--chdir", str(tmp_path))
+    options = (*heard, "--chdir", str(tmp_path))
     server = Gunicorn("plain_app:app", tmp_path, *options, PYTHONPATH=str(ROOT))
     try:
         assert server.get("/")[2] == b"ok"
+        wait_for_workers(server)
     finally:
         assert server.stop() == 0

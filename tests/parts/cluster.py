@@ -23,7 +23,7 @@ class RedisClusterProcesses:
             everybody: list[RedisProcess] = []
             buses = [free_port() for _ in range(count * (1 + replicas))]
             # Who cannot be replaced is not given up: a busy machine would stop a whole Cluster.
-            timeout = 1000 if replicas else 15000
+            timeout = 2000 if replicas else 15000
             for n, bus in enumerate(buses):
                 everybody.append(_node(folder / f"node-{n}", bus, timeout))
                 started.callback(everybody[-1].stop)
