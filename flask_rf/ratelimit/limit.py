@@ -100,7 +100,7 @@ def strategy(raw: Any) -> str:
 class Limit:
     """One limit and its terms; the methods return changed copies.
 
-    :param rate: how many requests in how much time.
+    :param rate: how many requests in how much time; its text, too, as Flask-Limiter has it.
     :param key: whose requests are counted: a value, or a function giving one; None is the
         client's address.
     :param cost: what one request takes from the quota, or a function giving it.
@@ -140,6 +140,8 @@ class Limit:
     lease: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rate, Rate):
+            object.__setattr__(self, "rate", _only_rate(self.rate))
         if self.strategy is not None:
             object.__setattr__(self, "strategy", strategy(self.strategy))
         if self.on_error is not None and self.on_error not in ON_ERROR:
@@ -192,6 +194,13 @@ class Limit:
     def response(self, respond: Callable[[Any, dict[str, str]], Any]) -> Limit:
         """Answer a breach with what ``respond(request, headers)`` returns."""
         return dataclasses.replace(self, respond=respond)
+
+
+def _only_rate(text: Any) -> Rate:
+    rates = parse_rates(text) if isinstance(text, str) else ()
+    if len(rates) != 1:
+        raise ValueError(f"a limit has one rate, not {text!r}; write Limit.per_minute(5)")
+    return rates[0]
 
 
 class _Later:
