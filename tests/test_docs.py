@@ -26,6 +26,7 @@ import dev
 import flask_rf
 from flask_rf.cli import rf as commands
 from flask_rf.settings import resolved_settings
+from tests.apps.everything import PATIENCE
 from tests.browser.conftest import chromium_path
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import ROOT
@@ -77,6 +78,8 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     """In order and in one namespace, beside the page's other files; then the tests in it."""
     monkeypatch.chdir(tmp_path)
+    for setting, value in PATIENCE.items():
+        monkeypatch.setenv(setting, str(value))
     write_files(page, tmp_path)
     module = ModuleType(f"docs_{page.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, "app", module)  # what a page's tests import
@@ -119,7 +122,8 @@ def test_the_tutorials_chat_works_between_two_workers(
     (tmp_path / "app.py").write_text("\n".join(source), encoding="utf-8")
     write_files("tutorial", tmp_path)
     options = ("--workers", "2", "--chdir", str(tmp_path))
-    server = Gunicorn("app:app", tmp_path, *options, REDIS_URL=redis_server.url)
+    env = {"REDIS_URL": redis_server.url, "REDIS_TIMEOUT": "10", "RATE_LIMIT_TIMEOUT": "5"}
+    server = Gunicorn("app:app", tmp_path, *options, **env)
     try:
         with sync_playwright() as playwright:
             launch = playwright.chromium.launch

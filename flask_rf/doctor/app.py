@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from ..kinds import hold_everybody
 from .facts import AppFacts
 from .findings import advice
 from .findings import Finding
@@ -129,7 +130,7 @@ def proxies(facts: AppFacts) -> Finding | None:
     if "TRUSTED_PROXIES" not in facts.settings:
         return None
     networks = facts.settings["TRUSTED_PROXIES"]
-    if any(network.prefixlen == 0 for network in networks):
+    if hold_everybody(networks):
         return hurts(
             "proxies",
             "TRUSTED_PROXIES names everybody: any client may claim any address, and "
@@ -147,6 +148,12 @@ def proxies(facts: AppFacts) -> Finding | None:
             "proxies",
             "None is trusted: behind one, all clients count as one.",
             "name its network in TRUSTED_PROXIES; without a proxy all is well",
+        )
+    if networks and not facts.knows_scheme:
+        return advice(
+            "proxies",
+            "gunicorn does not read app.config: where one ends TLS, links begin with http:.",
+            "set TRUSTED_PROXIES in the environment instead, for flask_rf.gunicorn to read",
         )
     return fine("proxies", "Clients are told apart behind them.")
 
@@ -232,6 +239,18 @@ def health_details(facts: AppFacts) -> Finding | None:
     return fine("health", "Strangers learn whether the app is well, and no more.")
 
 
+def metrics(facts: AppFacts) -> Finding | None:
+    if "METRICS_ALLOW" not in facts.settings or facts.settings.get("METRICS_ENABLED") is False:
+        return None
+    if hold_everybody(facts.settings["METRICS_ALLOW"]):
+        return advice(
+            "metrics",
+            "METRICS_ALLOW names everybody: strangers can read which routes are asked how often.",
+            "name the network of who scrapes, or set METRICS_TOKEN and leave METRICS_ALLOW out",
+        )
+    return fine("metrics", "Strangers cannot read them.")
+
+
 def webhooks(facts: AppFacts) -> Finding | None:
     urls = facts.settings.get("BROADCAST_WEBHOOKS")
     if not urls:
@@ -280,6 +299,7 @@ JUDGES = (
     limits,
     cors,
     health_details,
+    metrics,
     webhooks,
     signing_keys,
 )

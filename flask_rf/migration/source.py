@@ -13,6 +13,7 @@ from .library import Change
 from .library import differs
 from .library import Library
 from .library import missing
+from .settings import FEATURES
 
 _BY_MODULE = {library.module: library for library in LIBRARIES}
 #: What takes the place of a class, whose keywords stay to be looked at: by its name here.
@@ -157,17 +158,28 @@ def _of_call_alone(node: ast.Call, imported: dict[str, str], called: Set[str]) -
 
 def _of_keywords(node: ast.Call, name: str, library: Library, moved: bool) -> Iterator[Remark]:
     table = library.keywords.get(name, {})
+    unknown = _UNKNOWN if _is_class(name, library) else None
+    ours = FEATURES[library.name].options.settings() if moved else {}
     for keyword in node.keywords:
-        change = table.get(keyword.arg or "")
+        if keyword.arg is None:  # **options
+            continue
+        change = table.get(keyword.arg, None if keyword.arg in ours else unknown)
         # Once moved, what there is here by that name is nobody's concern any more.
         if change is None or change.fate == "same" or (moved and change.new == keyword.arg):
             continue
         yield Remark(keyword.value.lineno, "keyword", f"{name}({keyword.arg}=…)", change, library)
 
 
+def _is_class(name: str, library: Library) -> bool:
+    """Whether the table has all keywords of it; of methods it has those that do not go over."""
+    names = {dotted.rpartition(".")[2] for dotted in library.imports}
+    return name in names.intersection(library.keywords)
+
+
 def _of_what_is_left_out(node: ast.Call, name: str, library: Library) -> Iterator[Remark]:
     wanted, change = library.without.get(name, ((), _UNKNOWN))
     given = {keyword.arg for keyword in node.keywords}  # None stands for **options
+    given |= {"app"} if node.args else set()
     if wanted and not given & {*wanted, None}:
         yield Remark(node.lineno, "call", f"{name}() without {wanted[0]}=", change, library)
 

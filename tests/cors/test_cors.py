@@ -21,6 +21,7 @@ from flask_rf import cross_origin
 from flask_rf import hooks
 from flask_rf import RequestID
 from flask_rf import SetupError
+from tests.conftest import Logged
 
 from .page import cors_headers
 from .page import Page
@@ -169,7 +170,7 @@ def test_rule_19_a_preflight_is_answered_though_a_url_preprocessor_aborts(app: F
 
 
 def test_rule_19_the_apps_after_request_functions_see_the_answer_given_once(
-    app: Flask, caplog: pytest.LogCaptureFixture
+    app: Flask, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     def sign(response: Response) -> Response:
         response.headers["X-Signed"] = "yes"
@@ -180,7 +181,7 @@ def test_rule_19_the_apps_after_request_functions_see_the_answer_given_once(
     with caplog.at_level(logging.INFO, "flask_rf"):
         refused = page.preflight("PUT")
     assert (refused.status_code, refused.headers["X-Signed"]) == (403, "yes")
-    assert len(caplog.records) == 1
+    assert len(logged()) == 1
 
 
 def test_rule_20_a_preflight_never_reaches_the_limiter(app: Flask) -> None:

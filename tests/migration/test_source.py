@@ -55,6 +55,21 @@ def test_keywords_that_mean_the_same_get_no_remark() -> None:
     assert said(source) == [IMPORT]
 
 
+@pytest.mark.parametrize("module", ["flask_limiter", "flask_rf"])
+def test_a_keyword_that_nobody_knows_is_missing_here(module: str) -> None:
+    source = f"from {module} import Limiter\nLimiter(who, app=app, auto_check=False, **more)"
+    assert (2, "keyword", "Limiter(auto_check=…)", "missing") in said(source)
+
+
+def test_a_limit_that_is_met_by_check_is_pointed_out() -> None:
+    for module in ("flask_limiter", "flask_rf"):
+        made = f"from {module} import Limiter\nlimiter = Limiter(app=app)\n"
+        met = (3, "call", "check() without app=", "differs")
+        assert met in said(f"{made}limiter.check()")
+        for call in ("limiter.check(app)", "limiter.check(app=app)", "health.check()"):
+            assert met not in said(f"{made}{call}"), call
+
+
 def test_classes_of_the_same_name_from_elsewhere_are_not_meant() -> None:
     assert said("from mine import Limiter\nLimiter(key_prefix='x')") == []
     assert said("from .flask_limiter import Limiter\nLimiter(key_prefix='x')") == []

@@ -64,7 +64,10 @@ def test_a_child_process_gets_a_client_of_its_own(disk: Disk) -> None:
     client = client_of(account)
     child = os.fork()
     if not child:
-        os._exit(0 if client_of(account) is not client and disk.get("file") == b"tea" else 1)
+        try:
+            os._exit(0 if client_of(account) is not client and disk.get("file") == b"tea" else 1)
+        finally:
+            os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     assert client_of(account) is client
 
