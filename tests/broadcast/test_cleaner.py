@@ -63,7 +63,7 @@ def test_what_a_dead_server_left_is_taken_off_and_then_the_server(
     survivor = Survivor(commands, "one")
     survivor.clean()
     assert survivor.parts == 3
-    assert redis_server.client.keys() == []
+    assert redis_server.client.keys("{shop:1:1}*") == []
     survivor.clean()
     assert survivor.begun == 1
 

@@ -2,10 +2,10 @@
 
     python -m tests.faults.crowd PORT CHANNEL COUNT
 
-It is told what to do line by line: ``cut N`` cuts N connections at random; ``hunt N`` cuts one
-client's N times, whenever it is back; ``end FILE``, once that is done and everybody has heard the
-last number of ``FILE`` (a JSON list of those that were acknowledged, and one of those of which
-nobody knows), has it say what was wrong, as JSON, and end.
+It is told what to do line by line: ``cut N`` cuts the connections of N subscribers, once there are
+so many, and says so; ``hunt N`` cuts one client's N times, whenever it is back; ``end FILE``, once
+that is done and everybody has heard the last number of ``FILE`` (a JSON list of those that were
+acknowledged, and one of those of which nobody knows), has it say what was wrong, as JSON, and end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Client:
     """
     :ivar heard: numbers, and :data:`MISSED`.
     :ivar recoveries: how often it was given back what it had missed.
-    :ivar subscribed: at the moment.
+    :ivar subscribed: by the connection it has now.
     """
 
     def __init__(self, port: int, channel: str) -> None:
@@ -63,13 +63,14 @@ class Client:
             gevent.sleep(random.random() * min(1.0, 0.1 * 2**attempt))
 
     def cut(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
+        assert self._sock is not None
+        self.subscribed = False
+        self._sock.close()
 
     def _take(self, sock: socket.socket, message: dict[str, Any]) -> None:
         event = message["event"]
         if event == "pusher:connection_established":
-            since = {"recover": self._place} if self._place else {}
+            since = {"recover": self._place} if "epoch" in self._place else {}
             _say(sock, "pusher:subscribe", {"channel": self._channel, **since})
             self._place["socket_id"] = json.loads(message["data"])["socket_id"]
         elif event == "pusher:ping":
@@ -173,8 +174,7 @@ def main() -> None:
     for line in FileObject(sys.stdin.fileno(), "r"):
         command, _, argument = line.strip().partition(" ")
         if command == "cut":
-            for client in random.sample(clients, int(argument)):
-                client.cut()
+            _cut(clients, int(argument))
         elif command == "hunt":
             hunt = gevent.spawn(_hunt, clients[0], int(argument))
         else:
@@ -186,8 +186,17 @@ def main() -> None:
 def _hunt(client: Client, times: int) -> None:
     for _ in range(times):
         _wait(lambda: client.subscribed)
-        client.subscribed = False
         client.cut()
+
+
+def _cut(clients: list[Client], count: int) -> None:
+    def subscribers() -> list[Client]:
+        return [client for client in clients if client.subscribed]
+
+    _wait(lambda: len(subscribers()) >= count)
+    for client in random.sample(subscribers(), count):
+        client.cut()
+    print("cut", flush=True)
 
 
 def _end(clients: list[Client], acknowledged: list[int], unknown: list[int]) -> None:
