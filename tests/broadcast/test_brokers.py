@@ -281,6 +281,16 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
 
 
+def test_a_process_is_known_to_others_before_it_has_members(
+    start: Callable[..., Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_life = life._HEARTBEAT.run
+    slowly = lambda *arguments: time.sleep(0.2) or show_life(*arguments)  # noqa: E731
+    monkeypatch.setattr(life._HEARTBEAT, "run", slowly)
+    start()
+    assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
+
+
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(
     start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:

@@ -97,6 +97,7 @@ class RedisBroker:
             listener.probe(lambda topic: self._commands.execute(self._publish, topic, b""))
 
         self._life = Life(self._commands, self._keys, self._id, self._bury, state_anew, probe)
+        self._life.wait()
 
     def stop(self) -> None:
         parts = [part for part in (self._life, self._listener, self._tally) if part is not None]

@@ -16,6 +16,8 @@ logger = logging.getLogger("flask_rf.broadcast")
 HEARTBEAT = 5.0  # seconds between two signs of life
 DEAD_AFTER = 15  # seconds of silence after which a server's members are gone
 
+_INTRODUCTION = 3.0  # seconds a start waits for the first sign of life
+
 _HEARTBEAT = Script.from_file(Path(__file__).with_name("heartbeat.lua"))
 
 
@@ -42,9 +44,17 @@ class Life:
         self._state_anew = state_anew
         self._probe = probe
         self._introduced = False
+        self._first_attempt = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._live, name="rf-heartbeat", daemon=True)
         self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until Redis knows this server, or cannot be told of it, but not for long.
+
+        Who died unknown would be missed by nobody, and its members be there for ever.
+        """
+        self._first_attempt.wait(_INTRODUCTION)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -60,6 +70,7 @@ class Life:
                 self._probe()
             except Exception as error:  # whatever it is: who gives no sign is taken for dead
                 logger.debug("no heartbeat: %s", error, exc_info=True)
+            self._first_attempt.set()
             self._stopped.wait(HEARTBEAT)
 
     def _show_life(self) -> None:
@@ -69,6 +80,7 @@ class Life:
         if unknown and self._introduced:
             self._state_anew()
         self._introduced = True
+        self._first_attempt.set()
         for server_id in dead:
             self._bury(server_id.decode())
             execute("ZREM", key, server_id)
