@@ -178,6 +178,7 @@ def test_receivers_of_signals_that_fail_break_nothing(
     server.broker.leave("presence-chat", "1.1", "ann")
     for connection in connections:
         server.lost(connection)
+    assert outboxes[1].finished_at is not None
     wait_until(lambda: _failed(caplog) == {signal.name for signal in told})
 
 

@@ -25,6 +25,7 @@ from tests.parts.redis import RedisProcess
 
 pytestmark = pytest.mark.servers
 
+NONCE = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
 COUNTED = "pusher_internal:subscription_count"
 SUBSCRIBED = "pusher_internal:subscription_succeeded"
 SMALL = {
@@ -307,23 +308,26 @@ def test_a_page_of_this_site_may_connect(server: Server) -> None:
 
 
 def test_what_a_proxy_passes_on_without_its_upgrade_is_a_bad_request(server: Server) -> None:
-    nonce = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13"
-    request = f"GET /app/flask-rf?protocol=7 HTTP/1.0\r\nHost: a\r\n{nonce}\r\n\r\n"
+    request = f"GET /app/flask-rf?protocol=7 HTTP/1.0\r\nHost: a\r\n{NONCE}"
+    request += "Sec-WebSocket-Version: 13\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
         peer.sendall(request.encode())
         assert peer.recv(1000).split(b" ")[1] == b"400"  # as troubleshooting.rst has it
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    ("method", "headers", "status"),
     [
-        ("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", b"400"),
-        ("Sec-WebSocket-Version: 13\r\n", b"400"),
-        ("Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n", b"426"),
+        ("GET", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", b"400"),
+        ("GET", "Sec-WebSocket-Version: 13\r\n", b"400"),
+        ("GET", f"Sec-WebSocket-Version: 8\r\n{NONCE}", b"426"),
+        ("HEAD", f"Sec-WebSocket-Version: 13\r\n{NONCE}", b"405"),
     ],
 )
-def test_what_is_no_handshake_gets_its_status(server: Server, headers: str, status: bytes) -> None:
-    request = f"GET /app/flask-rf?protocol=7 HTTP/1.1\r\nHost: a\r\n{headers}"
+def test_what_is_no_handshake_gets_its_status(
+    server: Server, method: str, headers: str, status: bytes
+) -> None:
+    request = f"{method} /app/flask-rf?protocol=7 HTTP/1.1\r\nHost: a\r\n{headers}"
     request += "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
         peer.sendall(request.encode())
@@ -337,8 +341,7 @@ def test_a_reader_that_stalls_is_closed_and_delays_nobody(
     stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     stalled.connect(("127.0.0.1", server.port))
     handshake = "GET /app/flask-rf?protocol=7 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
-    handshake += "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    handshake += "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    handshake += f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{NONCE}\r\n"
     stalled.sendall(handshake.encode())
     _read_up_to(stalled, b"connection_established")
     message = json.dumps({"event": "pusher:subscribe", "data": {"channel": "heavy"}}).encode()

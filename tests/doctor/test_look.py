@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from flask_rf import BroadcastError
 from flask_rf import Compress
 from flask_rf import RF
 from flask_rf.doctor.facts import RedisFacts
+from flask_rf.doctor.gunicorn import understood
+from flask_rf.doctor.look import _gunicorn_source
 from flask_rf.doctor.look import app_facts
 from flask_rf.doctor.look import machine_facts
 from flask_rf.doctor.look_at_redis import redis_facts
@@ -22,6 +26,7 @@ from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import free_port
 from tests.parts.processes import ROOT
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
@@ -36,6 +41,7 @@ def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert facts.cookies == {"secure": True, "httponly": True, "samesite": None}
     assert facts.max_content_length == 9
     assert facts.settings["HEALTH_DETAILS"] == "always"
+    assert facts.settings["STORAGE_SIGNING_KEYS"] == ()
 
 
 def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
@@ -64,6 +70,34 @@ def test_a_proxy_fix_that_leaves_the_address_alone_is_none(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
     RF(app)
     assert not app_facts(app).rewrites_address
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, False),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8"}, True),
+        ({"TRUSTED_PROXIES_FILE": "proxies"}, True),
+        ({"FORWARDED_ALLOW_IPS": "10.0.0.0/8"}, True),
+    ],
+    ids=str,
+)
+def test_proxies_of_the_environment_are_those_that_gunicorn_knows(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], told: bool
+) -> None:
+    for key in ("TRUSTED_PROXIES", "TRUSTED_PROXIES_FILE", "FORWARDED_ALLOW_IPS"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in env.items():
+        monkeypatch.setenv(key, value)
+    app.config["TRUSTED_PROXIES"] = "10.0.0.0/8"
+    RF(app)
+    assert app_facts(app).knows_scheme is told
+
+
+def test_a_proxy_fix_knows_the_scheme(app: Flask) -> None:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
+    RF(app)
+    assert app_facts(app).knows_scheme
 
 
 def test_arguments_that_no_shell_understands_are_gunicorns_to_refuse(
@@ -108,6 +142,53 @@ def test_a_gunicorn_of_this_folder_is_found_without_its_workers(
         assert machine_facts(app).gunicorns == ()
     finally:
         server.process.kill()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("options", "name", "has_ours"),
+    [
+        (["-c", "mine.py"], "mine.py", True),
+        (["-c", "file:mine.py"], "mine.py", True),
+        (["-c", "python:conf.mine"], "conf/mine.py", True),
+        ([], "gunicorn.conf.py", True),
+        (["-c", "mine.py"], "mine.py", False),
+    ],
+    ids=str,
+)
+def test_the_settings_of_a_gunicorn_of_this_folder_are_read(
+    app: Flask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    name: str,
+    has_ours: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = tmp_path / name
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("from flask_rf.gunicorn import *\n" if has_ours else "threads = 2\n")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    place = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", *options, "--bind", place, "tests.apps.events:app"]
+    with subprocess.Popen(command, env=env) as server:
+        try:
+            wait_until(lambda: machine_facts(app).gunicorns)
+            (facts,) = machine_facts(app).gunicorns
+        finally:
+            server.terminate()
+    assert facts.pid == server.pid
+    assert understood(facts.arguments, facts.source).has_ours is has_ours
+
+
+@pytest.mark.parametrize("name", ["gone.py", "binary.py"])
+def test_settings_that_nobody_can_read_are_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "binary.py").write_bytes(b"\xff")
+    assert _gunicorn_source(("-c", name)) is None
+    assert _gunicorn_source(()) == ""
 
 
 # --- Redis ---
@@ -193,7 +274,8 @@ def test_a_password_that_the_server_does_not_ask_for_is_seen(
     app: Flask, redis_server: RedisProcess
 ) -> None:
     # By RESP3's HELLO, redis-py's default, it would be taken; the features speak RESP2.
-    app.config["REDIS_URL"] = redis_server.url.replace("//", "//:sesame@")
+    url = redis_server.url.replace("//", "//:sesame@")
+    app.config.update(REDIS_URL=url, REDIS_TIMEOUT=5)  # a busy machine's takes its time
     rf = RF(app)
     assert "without any password" in the_one(app).error
     with pytest.raises(BroadcastError, match="without any password"):
