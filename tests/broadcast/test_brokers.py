@@ -25,6 +25,7 @@ from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
 from flask_rf.redis.sender import commands_to
 from tests.broadcast.ears import Ear
+from tests.broadcast.pauses import Pauses
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 from tests.parts.sentinel import SentinelProcesses
@@ -295,6 +296,16 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
 
 
+def test_a_process_is_known_to_others_before_it_has_members(
+    start: Callable[..., Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_life = life._HEARTBEAT.run
+    slowly = lambda *arguments: time.sleep(0.2) or show_life(*arguments)  # noqa: E731
+    monkeypatch.setattr(life._HEARTBEAT, "run", slowly)
+    start()
+    assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
+
+
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(
     start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
@@ -356,9 +367,8 @@ def test_a_dead_redis_is_said_at_once_and_looked_for_every_second(
 ) -> None:
     ear = Ear(over(own_redis.url))
     ear.broker.subscribe("chat")
-    stopped, pauses = ear.broker._listener._stopped, list[float]()  # type: ignore[attr-defined]
-    pass_quickly = lambda seconds: pauses.append(seconds) or time.sleep(0.01)  # noqa: E731
-    monkeypatch.setattr(stopped, "wait", pass_quickly)
+    pauses = Pauses(lambda: time.sleep(0.01))
+    monkeypatch.setattr(ear.broker._listener, "_stopped", pauses)  # type: ignore[attr-defined]
     assert ear.broker.up
     own_redis.kill()
     wait_until(lambda: ear.links == [True, False])
@@ -369,10 +379,10 @@ def test_a_dead_redis_is_said_at_once_and_looked_for_every_second(
         ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.subscribe("news")
     assert time.monotonic() - began < 5
-    wait_until(lambda: len(pauses) >= 10)
+    wait_until(lambda: len(pauses.seconds) >= 10)
     own_redis.start()
     wait_until(lambda: ear.links == [True, False, True])
-    assert max(pauses) <= 1
+    assert max(pauses.seconds) <= 1
     for channel in ("chat", "news"):
         ear.broker.publish([(channel, event(channel))])
     assert [channel for channel, _ in ear.wait_for(2)] == ["chat", "news"]
