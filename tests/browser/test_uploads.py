@@ -86,11 +86,9 @@ def test_a_file_in_parts_shows_its_progress(page: Page, tmp_path: Path) -> None:
     page.evaluate(
         """() => {
           window.seen = new Set();
-          const look = () => {
-            for (const bar of document.querySelectorAll("progress")) window.seen.add(bar.value);
-            requestAnimationFrame(look);
-          };
-          look();
+          const look = (changes) => changes.forEach(({ target }) => seen.add(target.value));
+          const values = { subtree: true, attributeFilter: ["value"] };
+          new MutationObserver(look).observe(document.body, values);
         }"""
     )
     page.set_input_files("#choose", large)
