@@ -62,13 +62,13 @@ def demo(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="flask-rf-") as folder, redis_url(workers) as url:
         log = Path(folder) / "gunicorn.log"
         env = os.environ | ({"REDIS_URL": url} if url else {})
-        with served(log, partial(answers, host, port), PYTHON, *command, env=env) as gunicorn:
+        chat = served(log, partial(answers, host, port), PYTHON, *command, env=env)
+        with chat as gunicorn, suppress(KeyboardInterrupt):
             say(f"The chat is at http://{host}:{port} ({back_end(url)}, workers: {workers}).")
             say("Open it in two windows: each shows what the other says. Ctrl-C stops it.")
             say(f"gunicorn's log: {log}")
-            with suppress(KeyboardInterrupt):
-                gunicorn.wait()
-                raise Trouble(f"gunicorn ended. Its log:\n{log.read_text()}")
+            gunicorn.wait()
+            raise Trouble(f"gunicorn ended. Its log:\n{log.read_text()}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -81,6 +82,10 @@ class _Heart:
     def __init__(self) -> None:
         self._told: list[WeakMethod[Callable[[float], None]]] = []
         self._thread: threading.Thread | None = None
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """As a child process must: its parent's thread may have held it at the fork."""
         self._lock = threading.Lock()
 
     def tell(self, told: Callable[[float], None]) -> None:
@@ -116,6 +121,8 @@ def _call(told: Callable[[float], None], late: float) -> None:
 
 
 _heart = _Heart()
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_heart.renew_lock)
 
 
 def beat(told: Callable[[float], None]) -> None:

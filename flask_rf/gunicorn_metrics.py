@@ -67,7 +67,8 @@ class MasterMetrics:
         ended = self._exporter is None or self._exporter.poll() is not None
         if ended and _place() is not None:
             # In a session of its own, or Ctrl-C would reach it before the workers have drained.
-            self._exporter = subprocess.Popen(_EXPORTER, start_new_session=True)
+            command = (*_EXPORTER, str(os.getpid()))
+            self._exporter = subprocess.Popen(command, start_new_session=True)
 
     def ended(self, pid: int) -> None:
         """A worker has ended: its values are the past's, to be merged by whoever reads next."""

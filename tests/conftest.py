@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -21,6 +24,8 @@ _SETTINGS = ("REDIS_", "RF_", "RATE_LIMIT_", "BROADCAST_", "CORS_", "COMPRESS_",
 _SETTINGS += ("REQUEST_ID_", "HEALTH_", "METRICS_", "STORAGE_", "TRUSTED_PROXIES")
 _SETTINGS += ("PROMETHEUS_",)  # prometheus-client's
 _SETTINGS += ("FLASK_", "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")  # those of what runs the apps
+Logged = Callable[[], list[logging.LogRecord]]
+
 _PARTS = {"RF_REDIS_SERVER", "RF_POSTGRES_BIN", "RF_PROMETHEUS_BIN", "RF_SWIFT_PYTHON"}
 
 # No test is decided by how fast a busy machine is.
@@ -66,6 +71,13 @@ def _forget_families() -> Iterator[None]:
     yield
     for name in set(families._families) - set(known):
         REGISTRY.unregister(families._families.pop(name)[1])
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Logged:
+    """What this thread has logged; those of earlier tests may still have something to say."""
+    thread = threading.get_ident()
+    return lambda: [record for record in caplog.records if record.thread == thread]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from flask_rf import Health
 from flask_rf import RF
 from flask_rf.blueprints import EveryHost
+from tests.apps.everything import PATIENCE
 
 HOSTS = ["http://shop.example", "http://10.1.2.3:8000", "http://[2001:db8::1]:8000"]
 HOSTS += ["http://api.shop.example", "http://a.b.shop.example"]
@@ -39,7 +40,7 @@ def rf(app: Flask, tmp_path: Path) -> RF:
     app.config["STORAGE_DISKS"] = {
         "files": {"driver": "local", "root": str(tmp_path), "serve": True, "visibility": "public"}
     }
-    app.config.update(RF_DASHBOARD=True, RF_DASHBOARD_ALLOW="127.0.0.0/8")
+    app.config.update(RF_DASHBOARD=True, RF_DASHBOARD_ALLOW="127.0.0.0/8", **PATIENCE)
     return RF(app)
 
 

@@ -17,6 +17,7 @@ from flask_rf.client_address import network_of
 from flask_rf.client_address import parse_address
 from flask_rf.client_address import UNIX_PEER
 from flask_rf.kinds import networks
+from tests.conftest import Logged
 
 PROXIES = networks("10.0.0.0/8, 2001:db8:ffff::/48")
 
@@ -169,27 +170,25 @@ def test_a_malformed_network_is_refused(app: Flask) -> None:
         client_address(app)
 
 
-def test_a_proxy_that_nobody_named_is_warned_of_once(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_proxy_that_nobody_named_is_warned_of_once(app: Flask, logged: Logged) -> None:
     found = client_address(app)
     for _ in range(3):
         found.of({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.1"})
-    [record] = caplog.records
+    [record] = logged()
     assert record.levelno == logging.WARNING
     assert "'10.0.0.1'" in record.message
     assert "TRUSTED_PROXIES" in record.message
 
 
 def test_a_claim_from_outside_is_no_news_where_proxies_are_named(
-    caplog: pytest.LogCaptureFixture,
+    logged: Logged,
 ) -> None:
     assert asked_by("203.0.113.7", "198.51.100.1") == "203.0.113.7"
-    assert caplog.records == []
+    assert logged() == []
 
 
 def test_under_proxy_fix_its_word_counts_and_nothing_is_warned_of(
-    app: Flask, caplog: pytest.LogCaptureFixture
+    app: Flask, logged: Logged
 ) -> None:
     @app.get("/")
     def index() -> str:
@@ -202,4 +201,4 @@ def test_under_proxy_fix_its_word_counts_and_nothing_is_warned_of(
     answer = app.test_client().get("/", headers={"X-Forwarded-For": "127.0.0.1, 198.51.100.1"})
 
     assert answer.text == "198.51.100.1"
-    assert caplog.records == []
+    assert logged() == []

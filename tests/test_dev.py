@@ -8,6 +8,9 @@ import re
 import runpy
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -403,9 +406,23 @@ def family(process: Process) -> list[psutil.Process]:
 
 
 def gone(members: list[psutil.Process]) -> bool:
-    return not any(
-        member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in members
-    )
+    return not any(map(lives, members))
+
+
+def lives(member: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return member.is_running() and member.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@contextmanager
+def running(program: str, folder: Path) -> Iterator[Process]:
+    """A dev.py of its own, which is stopped where its test fails."""
+    process = Process([sys.executable, "-c", program], folder / "dev.log")
+    try:
+        yield process
+    finally:
+        process.stop()
 
 
 STUBBORN = """
@@ -446,24 +463,25 @@ sys.exit(dev.main())
 def test_an_interrupt_ends_the_children_of_children_too(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = Process([sys.executable, "-c", LINT], tmp_path / "dev.log")
-    wait_until(lambda: "up" in process.output())
-    members = family(process)
-    assert len(members) == 3
-    process.signal(number)
-    wait_until(lambda: not process.alive)
-    assert process.stop() == 130
-    assert gone(members[1:])
+    with running(LINT, tmp_path) as process:
+        wait_until(lambda: "up" in process.output())
+        members = family(process)
+        assert len(members) == 3
+        process.signal(number)
+        wait_until(lambda: not process.alive)
+        assert process.stop() == 130
+        wait_until(lambda: gone(members[1:]))  # one that was killed may end a little later
 
 
 @pytest.mark.servers
 def test_ctrl_c_ends_the_demo_with_its_workers_and_its_redis(tmp_path: Path) -> None:
-    process = Process([sys.executable, "-c", DEMO], tmp_path / "dev.log")
-    wait_until(lambda: "The chat is at" in process.output() or not process.alive, 30)
-    assert process.alive, process.output()
-    members = family(process)
-    assert len(members) >= 5  # itself, Redis, gunicorn and its two workers
-    process.signal(signal.SIGINT)
-    wait_until(lambda: not process.alive, 30)
-    assert process.stop() == 0, process.output()
-    assert gone(members[1:])
+    with running(DEMO, tmp_path) as process:
+        wait_until(lambda: "The chat is at" in process.output() or not process.alive, 60)
+        assert process.alive, process.output()
+        # Itself, Redis, gunicorn and its two workers, of which one has answered.
+        wait_until(lambda: len(family(process)) >= 5)
+        members = family(process)
+        process.signal(signal.SIGINT)
+        wait_until(lambda: not process.alive, 60)
+        assert process.stop() == 0, process.output()
+        wait_until(lambda: gone(members[1:]))

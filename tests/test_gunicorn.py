@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
 
 
 @contextmanager
-def gunicorn(folder: Path, *options: str, **env: str) -> Iterator[Gunicorn]:
-    server = Gunicorn(APP, folder, *options, **env)
+def gunicorn(folder: Path, *options: str, app: str = APP, **env: str) -> Iterator[Gunicorn]:
+    server = Gunicorn(app, folder, *options, **env)
     try:
         yield server
     finally:
@@ -103,41 +104,130 @@ def test_to_load_the_settings_loads_nothing_that_gevent_must_patch_first() -> No
     assert result.stdout == b"set()\n", result.stderr
 
 
+# --- Proxies ---
+
+
+@pytest.mark.parametrize(
+    ("env", "believed"),
+    [
+        ({}, "['127.0.0.1', '::1']"),
+        ({"TRUSTED_PROXIES": "fd00::/8"}, "['fd00::/8']"),
+        ({"TRUSTED_PROXIES": "10.1.2.3/8"}, "['10.0.0.0/8', '::ffff:10.0.0.0/104']"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8", "FORWARDED_ALLOW_IPS": "192.0.2.1"}, "['192.0.2.1']"),
+    ],
+    ids=str,
+)
+def test_the_proxies_that_the_app_trusts_are_those_gunicorn_believes(
+    env: dict[str, str], believed: str
+) -> None:
+    assert setting("forwarded_allow_ips", **env) == believed
+
+
+WHERE = "tests.apps.where:app"
+
+
+def test_a_trusted_proxy_says_that_the_client_came_by_https_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    networks = tmp_path / "networks"
+    networks.write_text("192.0.2.0/24,127.0.0.2/31\n")
+
+    def url(address: str, **headers: str) -> str:
+        connection = HTTPConnection("127.0.0.1", server.port, 30, source_address=(address, 0))
+        with closing(connection):
+            connection.request("GET", "/tea", headers={"Host": "shop.example", **headers})
+            said = json.loads(connection.getresponse().read())
+        assert said["secure"] == said["url"].startswith("https:")
+        return str(said["url"])
+
+    with gunicorn(tmp_path, app=WHERE, TRUSTED_PROXIES_FILE=str(networks)) as server:
+        https = {"X-Forwarded-Proto": "https"}
+        assert url("127.0.0.2", **https) == "https://shop.example/tea"
+        assert url("127.0.0.2") == "http://shop.example/tea"
+        assert url("127.0.0.1", **https) == "http://shop.example/tea"
+
+
+def test_no_header_moves_the_app_to_another_path(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, app=WHERE, TRUSTED_PROXIES="127.0.0.1") as server:
+        for header in ("SCRIPT_NAME", "PATH_INFO"):
+            status, _, body = server.get("/tea/time", **{header: "/tea"})
+            assert (status, json.loads(body)["path"]) == (200, "time")
+
+
 # --- A mistake stops the boot ---
 
 
+def boot(folder: Path, *options: str, **env: str) -> tuple[int, str]:
+    """The status and the words of a gunicorn that does not start."""
+    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", *options, APP]
+    process = Process(command, folder / "gunicorn.log", env)
+    try:
+        wait_until(lambda: not process.alive, 60, "gunicorn's end")
+        return process.stop(), process.output()
+    finally:
+        process.kill()
+
+
 def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "2", APP]
-    process = Process(command, tmp_path / "gunicorn.log")
-
-    wait_until(lambda: not process.alive, 30, "gunicorn's end")
-
-    log = process.output()
+    status, log = boot(tmp_path, "--workers", "2")
     sentence = "2 workers would each reach only their own sockets; set REDIS_URL, or run one worker"
-    assert process.stop() == 4
+    assert status == 4
     assert log.count(sentence) == 1
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize(
+    ("key", "written", "sentence"),
+    [
+        (
+            "BROADCAST_MAX_EVENT",
+            "much",
+            "BROADCAST_MAX_EVENT='much' (from the environment): write a whole",
+        ),
+        ("TRUSTED_PROXIES", "nginx", "'nginx' is no IP network; write one like 10.0.0.0/8"),
+        ("TRUSTED_PROXIES_FILE", "/no/such", "name a file this process can read"),
+    ],
+)
 def test_a_setting_that_no_worker_accepts_is_refused_in_one_sentence(
-    tmp_path: Path, redis_server: RedisProcess
+    tmp_path: Path, redis_server: RedisProcess, key: str, written: str, sentence: str
 ) -> None:
-    command = [*GUNICORN, "--bind", f"127.0.0.1:{free_port()}", "--workers", "4", APP]
-    env = {"REDIS_URL": redis_server.url, "BROADCAST_MAX_EVENT": "much"}
-    process = Process(command, tmp_path / "gunicorn.log", env)
-
-    wait_until(lambda: not process.alive, 30, "gunicorn's end")
-
-    log = process.output()
-    assert process.stop() == 4
-    assert log.count("BROADCAST_MAX_EVENT='much' (from the environment): write a whole") == 1
+    env = {"REDIS_URL": redis_server.url, key: written}
+    status, log = boot(tmp_path, "--workers", "4", **env)
+    assert status == 4
+    assert log.count(sentence) == 1
     assert "Traceback" not in log
 
 
-def test_several_workers_with_redis_serve(tmp_path: Path, redis_server: RedisProcess) -> None:
-    with gunicorn(tmp_path, "--workers", "2", REDIS_URL=redis_server.url) as server:
+HEARD = """
+from flask_rf.gunicorn import *
+from flask_rf import gunicorn
+
+
+def post_worker_init(worker):
+    gunicorn.post_worker_init(worker)
+    print("a worker serves", flush=True)
+"""
+
+
+def wait_for_workers(server: Gunicorn) -> None:
+    """Wait until two serve; one that is told to stop as it is forked may not hear of it."""
+    wait_until(lambda: server.output().count("a worker serves") == 2, 60, "two workers")
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> tuple[str, ...]:
+    """The options of two workers that say when they serve."""
+    config = tmp_path / "heard.py"
+    config.write_text(HEARD)
+    return ("-c", str(config), "--workers", "2")
+
+
+def test_several_workers_with_redis_serve(
+    tmp_path: Path, heard: tuple[str, ...], redis_server: RedisProcess
+) -> None:
+    with gunicorn(tmp_path, *heard, REDIS_URL=redis_server.url) as server:
         assert server.get("/")[0] == 200
-        wait_until(lambda: server.output().count("Booting worker") == 2)
+        wait_for_workers(server)
     assert "ERROR" not in server.output()
 
 
@@ -211,12 +301,15 @@ def test_a_worker_that_is_told_to_stop_while_it_starts_does(tmp_path: Path) -> N
         assert server.process.stop(timeout=60) == 0
 
 
-def test_an_app_without_broadcasting_is_served_alike(tmp_path: Path) -> None:
+def test_an_app_without_broadcasting_is_served_alike(
+    tmp_path: Path, heard: tuple[str, ...]
+) -> None:
     app = tmp_path / "plain_app.py"
     app.write_text("from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'ok')\n")
-    options = ("--workers", "2", "--chdir", str(tmp_path))
+    options = (*heard, "--chdir", str(tmp_path))
     server = Gunicorn("plain_app:app", tmp_path, *options, PYTHONPATH=str(ROOT))
     try:
         assert server.get("/")[2] == b"ok"
+        wait_for_workers(server)
     finally:
         assert server.stop() == 0

@@ -24,6 +24,7 @@ from flask_rf import RequestID
 from flask_rf.logs import AccessLog
 from flask_rf.logs import logger
 from flask_rf.trace_context import TraceContext
+from tests.conftest import Logged
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -319,14 +320,14 @@ def test_rule_12_without_request_ids_the_fields_are_null(app: Flask, log: Log) -
 
 
 def test_rule_12_lines_go_to_standard_output_where_nothing_else_is_said(
-    app: Flask, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    app: Flask, capsys: pytest.CaptureFixture[str], logged: Logged
 ) -> None:
     AccessLog(app)
     app.test_client().get("/orders/7", buffered=True)
     output = capsys.readouterr()
     assert json.loads(output.out)["status"] == 200
     assert output.err == ""
-    assert not caplog.records, "the root logger would write them again"
+    assert not logged(), "the root logger would write them again"
 
 
 def test_rule_12_handlers_of_your_own_get_the_lines_alone(

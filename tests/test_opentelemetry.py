@@ -14,6 +14,7 @@ from opentelemetry.trace import StatusCode
 
 from flask_rf import RequestIDFilter
 from flask_rf import RF
+from tests.conftest import Logged
 
 ORIGIN = "https://shop.example"
 PAGE = {"Origin": ORIGIN, "Accept-Encoding": "gzip"}
@@ -26,14 +27,18 @@ def spans() -> InMemorySpanExporter:
     return InMemorySpanExporter()
 
 
-@pytest.fixture
-def traced(spans: InMemorySpanExporter) -> Flask:
+@pytest.fixture(params=["before", "after"])
+def traced(spans: InMemorySpanExporter, request: pytest.FixtureRequest) -> Flask:
+    """An app instrumented before or after RF is set up on it."""
     app = Flask("shop")
     app.config.update(CORS_ORIGINS=ORIGIN, CORS_METHODS=["PUT"], COMPRESS_MIN_SIZE=1)
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
+    if request.param == "before":
+        FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
     rf = RF(app)
+    if request.param == "after":
+        FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
     limited = rf.limiter.limit("1/hour")(lambda number: TEXT)
     app.add_url_rule("/orders/<int:number>", "orders", limited)
     app.add_url_rule("/broken", "broken", lambda: 1 / 0)
@@ -55,7 +60,7 @@ def traced(spans: InMemorySpanExporter) -> Flask:
 def test_opentelemetry_has_one_span_of_each_request(
     traced: Flask,
     spans: InMemorySpanExporter,
-    caplog: pytest.LogCaptureFixture,
+    logged: Logged,
     method: str,
     path: str,
     headers: dict[str, str],
@@ -65,7 +70,7 @@ def test_opentelemetry_has_one_span_of_each_request(
     (span,) = spans.get_finished_spans()
     assert span.attributes["http.status_code"] == status
     assert span.end_time is not None
-    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert not [r for r in logged() if r.levelno >= logging.WARNING]
 
 
 def test_opentelemetry_sees_denials(traced: Flask, spans: InMemorySpanExporter) -> None:
@@ -85,13 +90,17 @@ def test_opentelemetry_sees_errors(traced: Flask, spans: InMemorySpanExporter) -
 
 
 def test_logs_name_opentelemetrys_span(
-    traced: Flask, spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+    traced: Flask,
+    spans: InMemorySpanExporter,
+    caplog: pytest.LogCaptureFixture,
+    logged: Logged,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caplog.handler.addFilter(RequestIDFilter())
+    monkeypatch.setattr(caplog.handler, "filters", [RequestIDFilter()])
     traced.add_url_rule("/talks", "talks", lambda: traced.logger.warning("hello") or "")
     traced.test_client().get("/talks")
     (span,) = spans.get_finished_spans()
-    (record,) = caplog.records
+    (record,) = logged()
     assert record.trace_id == f"{span.context.trace_id:032x}"
     assert record.span_id == f"{span.context.span_id:016x}"
 

@@ -99,11 +99,12 @@ def test_rule_01_no_value_raises_and_only_plain_ones_come_back(value: str, patte
 
 
 def test_rule_02_a_rejected_value_is_never_logged(
-    app: Flask, caplog: pytest.LogCaptureFixture
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     RequestID(app)
-    caplog.handler.addFilter(RequestIDFilter())
-    caplog.handler.setFormatter(logging.Formatter("%(request_id)s %(message)s"))
+    formatter = logging.Formatter("%(request_id)s %(message)s")
+    monkeypatch.setattr(caplog.handler, "filters", [RequestIDFilter()])
+    monkeypatch.setattr(caplog.handler, "formatter", formatter)
     app.add_url_rule("/", view_func=lambda: app.logger.error("hello") or "", endpoint="x")
     with caplog.at_level(logging.DEBUG):
         made = answered(app, "forged<script>")

@@ -214,7 +214,7 @@ Asked = Callable[..., tuple[int, Headers, bytes]]
 @pytest.fixture
 def ask(worker: Gunicorn) -> Iterator[Asked]:
     """Requests on one kept-alive connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=30)
 
     def ask(
         method: str, path: str, headers: dict[str, str], body: str = ""
@@ -272,7 +272,7 @@ def test_a_gevent_timeout_in_a_view_fails_its_request_alone(worker: Gunicorn, as
 def test_a_handshake_passes_every_feature(worker: Gunicorn) -> None:
     url = f"ws://127.0.0.1:{worker.port}/app/flask-rf?protocol=7"
     header = {"Accept-Encoding": "gzip;q=1, identity;q=0"}
-    socket = websocket.create_connection(url, timeout=10, origin=ORIGIN, header=header)
+    socket = websocket.create_connection(url, timeout=30, origin=ORIGIN, header=header)
     assert "pusher:connection_established" in socket.recv()
     assert "content-encoding" not in socket.getheaders()
     socket.close()

@@ -1,7 +1,8 @@
-"""Metrics on a port of their own, off the workers: ``python -m flask_rf.metrics.exporter``.
+"""Metrics on a port of their own, off the workers: ``python -m flask_rf.metrics.exporter PID``.
 
 Run beside them by :mod:`flask_rf.gunicorn`, where ``METRICS_BIND`` is set, and by
-``flask rf metrics``. It reads the workers' files, and the settings from the environment.
+``flask rf metrics``. It reads the workers' files, and the settings from the environment, and
+ends with the process PID, its parent.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def _is_version_6(host: str) -> bool:
         return False
 
 
-def main() -> int:
+def main(parent: int) -> int:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     app = Flask("metrics")
     try:
         options = resolve(app, MetricsOptions)
@@ -84,7 +86,6 @@ def main() -> int:
         logger.error("metrics are not served: %s", error)
         return 1
     os.nice(_NICE)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     server.serve_forever()
     return 0
 
@@ -101,6 +102,7 @@ def _listen_patiently(app: Flask, options: MetricsOptions) -> WSGIServer:
 
 
 def _end_with(parent: int) -> None:
+    # Not the parent it finds itself: gunicorn may have ended while this process started.
     while os.getppid() == parent:
         time.sleep(_AGAIN)
     os._exit(0)
@@ -108,4 +110,4 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

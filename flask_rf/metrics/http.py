@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from ..timing import Timing
@@ -43,14 +44,16 @@ class HttpSeries:
         self._awake = awake
         self._timing = timing
         self._told = 0
+        self._telling = Lock()
         timing.listeners.append(self._ended)
 
     def tell_active(self) -> None:
         """Renew the gauge of requests under way: twice for each would be most of the cost."""
-        active = len(self._timing.active)
-        if active != self._told:
-            self._active.inc(active - self._told)
-            self._told = active
+        with self._telling:  # a scrape and the beat at once would both add the difference
+            active = len(self._timing.active)
+            if active != self._told:
+                self._active.inc(active - self._told)
+                self._told = active
 
     def _ended(self, method: str, route: str | None, status: int, seconds: float) -> None:
         observe = self._bound.get((method, route, status))

@@ -99,7 +99,7 @@ def test_rule_41_the_loop_turns_meanwhile() -> None:
     waited = []
 
     def encode(data: bytes) -> bytes:
-        waited.append(go.acquire(timeout=10))
+        waited.append(go.acquire(timeout=30))
         return data
 
     encoding = gevent.spawn(run, encode, bytes(LARGE))

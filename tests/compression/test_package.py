@@ -33,7 +33,7 @@ def test_rule_39_a_websocket_works_beside_compression(app: Flask) -> None:
     try:
         client = websocket.create_connection(
             f"ws://127.0.0.1:{server.server_port}/echo",
-            timeout=10,
+            timeout=30,
             header=["Accept-Encoding: identity;q=0, gzip"],
         )
         client.send("hello")

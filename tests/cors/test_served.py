@@ -24,7 +24,7 @@ def served(tmp_path_factory: Any) -> Iterator[Gunicorn]:
 
 
 def send(served: Gunicorn, method: str, *lines: tuple[str, str]) -> HTTPResponse:
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
     connection.putrequest(method, "/unknown")
     for name, value in lines:
         connection.putheader(name, value)

@@ -17,6 +17,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
+from urllib.request import Request
+from urllib.request import urlopen
 
 import pytest
 
@@ -258,6 +260,22 @@ def test_clients_are_told_apart_and_counted_once_over_all_replicas(deployed: Dep
     assert all(deployed.served_by(replica.port) for replica in deployed.replicas)
     other = {"Cookie": cookie, "X-Forwarded-For": "203.0.113.7"}
     assert deployed.request("POST", WAVE, **other)[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("outer_proxy", "scheme"), [("", "http"), ("127.0.0.1", "https"), ("192.0.2.1", "http")]
+)
+def test_https_is_believed_of_a_proxy_in_front_of_nginx_and_of_nobody_else(
+    tmp_path: Path, outer_proxy: str, scheme: str
+) -> None:
+    with ExitStack() as started:
+        server = Gunicorn("tests.apps.where:app", tmp_path, TRUSTED_PROXIES="127.0.0.1")
+        started.callback(server.stop)
+        nginx = Nginx([server.port], tmp_path, outer_proxy)
+        started.callback(nginx.stop)
+        asked = Request(f"{nginx.url}/tea", headers={"X-Forwarded-Proto": "https"})
+        with urlopen(asked, timeout=60) as response:
+            assert json.load(response)["url"] == f"{scheme}://127.0.0.1:{nginx.port}/tea"
 
 
 def test_the_doctor_finds_nothing_that_would_hurt_in_it(deployed: Deployment) -> None:

@@ -103,7 +103,7 @@ def test_dropped_queues_are_counted_by_kind(app: Flask, sample: Sample, kind: st
 
 
 def test_health_checks_are_told_by_what_they_came_to(measured: Flask) -> None:
-    health = Health(measured, cache=0)
+    health = Health(measured, cache=0, timeout=60, total_timeout=60)
     answers: dict[str, Any] = {"a": True, "b": {"status": "warn"}, "c": False}
     for name in answers:
         health.add(name, lambda name=name: answers[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -128,6 +130,22 @@ def test_a_scrape_tells_of_requests_under_way_at_that_moment(
     stream.close()
     counted.test_client().get("/metrics")
     assert sample("http_server_active_requests") == 0
+
+
+def test_two_who_tell_of_them_at_once_count_each_once(
+    counted: Flask, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = counted.extensions["rf_metrics"]._http
+    add = http._active.inc
+    monkeypatch.setattr(http._active, "inc", lambda number: time.sleep(0.1) or add(number))
+    counted.add_url_rule("/stream", view_func=lambda: iter("abc"))
+    with counted.test_client().get("/stream"):
+        telling = [Thread(target=http.tell_active) for _ in range(2)]
+        for thread in telling:
+            thread.start()
+        for thread in telling:
+            thread.join()
+        assert sample("http_server_active_requests") == 1
 
 
 def test_of_too_many_routes_the_method_and_status_are_told(counted: Flask, sample: Sample) -> None:

@@ -151,7 +151,8 @@ def scraped(
 ) -> Iterator[PrometheusProcess]:
     """A Prometheus, by the example's configuration, that has seen some traffic of an app."""
     folder, port = tmp_path_factory.mktemp("scraped"), free_port()
-    env = {"REDIS_URL": redis.url, "METRICS_BIND": str(port), "RATE_LIMIT_TIMEOUT": "5"}
+    env = {"REDIS_URL": redis.url, "METRICS_BIND": str(port)}
+    env |= {"REDIS_TIMEOUT": "10", "RATE_LIMIT_TIMEOUT": "5"}
     app = Gunicorn("tests.apps.measured:app", folder, "--workers", "2", **env)
     prometheus = None
     try:

@@ -156,11 +156,13 @@ def test_a_folder_swapped_for_a_link_in_between_leads_nowhere(
 
     swapper = threading.Thread(target=swap)
     swapper.start()
-    for number in range(150):
-        with suppress(StorageError):
-            disk.put(f"folder/{number}", b"")
-    stop.set()
-    swapper.join()
+    try:
+        for number in range(150):
+            with suppress(StorageError):
+                disk.put(f"folder/{number}", b"")
+    finally:
+        stop.set()
+        swapper.join()
     assert os.listdir(outside) == []
 
 

@@ -64,7 +64,10 @@ def test_a_child_process_gets_a_client_of_its_own(disk: Disk) -> None:
     client = client_of(account)
     child = os.fork()
     if not child:
-        os._exit(0 if client_of(account) is not client and disk.get("file") == b"tea" else 1)
+        try:
+            os._exit(0 if client_of(account) is not client and disk.get("file") == b"tea" else 1)
+        finally:
+            os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     assert client_of(account) is client
 
@@ -192,6 +195,13 @@ def test_a_temporary_url_reads_one_file(disk: Disk) -> None:
     assert ask(url, "PUT", b"x") == 403
     assert ask(url.replace("a%20b", "a%20c")) == 403
     assert ask(url[:-1] + ("0" if url[-1] != "0" else "1")) == 403
+
+
+def test_a_temporary_url_tells_that_text_is_utf_8(disk: Disk) -> None:
+    disk.put("a.txt", "grüße ✓")
+    with urllib.request.urlopen(disk.temporary_url("a.txt", 60)) as response:
+        assert response.headers.get_content_type() == "text/plain"
+        assert response.headers.get_content_charset() == "utf-8"
 
 
 def test_a_temporary_url_ends(disk: Disk) -> None:

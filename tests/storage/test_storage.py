@@ -24,6 +24,7 @@ from flask_rf.storage import NoSpace
 from flask_rf.storage import NotFound
 from flask_rf.storage import Unavailable
 from flask_rf.storage.memory import MemoryDriver
+from tests.conftest import Logged
 
 MEMORY = {"driver": "memory"}
 
@@ -134,7 +135,7 @@ def test_failures_are_announced(
 
 
 def test_a_receiver_that_fails_changes_nothing_of_what_was_done(
-    storage: Storage, caplog: pytest.LogCaptureFixture
+    storage: Storage, logged: Logged
 ) -> None:
     def fail(sender: Any, **told: Any) -> None:
         raise RuntimeError("deaf")
@@ -145,7 +146,8 @@ def test_a_receiver_that_fails_changes_nothing_of_what_was_done(
             storage.get("nothing")
         with storage.read_stream(path) as stream:
             assert stream.read() == b"tea"
-    assert caplog.messages == ["A receiver of the signal storage-operation failed"] * 3
+    said = [record.getMessage() for record in logged()]
+    assert said == ["A receiver of the signal storage-operation failed"] * 3
 
 
 def test_a_stream_that_fails_is_announced_as_failed(
