@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
 from collections.abc import Callable
 
 
 def in_fork(work: Callable[[], object], fork: Callable[[], int] = os.fork) -> str:
     """What ``work`` returns in a child process, as text; nothing where it raises."""
     reader, writer = os.pipe()
-    child = fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads of other tests
+        child = fork()
     if child == 0:
         try:
             os.write(writer, str(work()).encode())
