@@ -51,6 +51,7 @@ class Figures:
 def measured(folder: Path = RESULTS) -> Figures:
     """The figures of the latest runs."""
     capacity, broadcast = (_read(folder, name) for name in ("capacity", "broadcast"))
+    history = _read(folder, "history")
     requests = capacity["a request, µs of a worker's CPU"]
     decisions = capacity["a decision, 50 at once, µs of Redis's CPU"]
     events = capacity["an event, µs of Redis's CPU"]
@@ -72,7 +73,7 @@ def measured(folder: Path = RESULTS) -> Figures:
             3: decisions["three sliding windows"],
         },
         publish=(alone - each, each),
-        keep=max(events["kept in a history"] - alone, 0.0),
+        keep=history["kept"]["redis"] - history["passed on"]["redis"],
         count=capacity["kept in Redis, bytes"],
     )
 
@@ -142,6 +143,16 @@ def plan(load: Load, figures: Figures) -> Plan:
     )
 
 
+_UNITS = {
+    "cores": f"at {BUSY:.0%} each",
+    "workers": "",
+    "memory": "MiB of all workers",
+    "redis": "of one core",
+    "redis_memory": "MiB",
+    "storm": "s until all sockets are back",
+}
+
+
 def _read(folder: Path, name: str) -> Any:
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -156,7 +167,7 @@ def main() -> None:
             parser.add_argument(f"--{name}", type=type(value), default=value)
     found = plan(Load(**vars(parser.parse_args())), measured())
     for name, value in vars(found).items():
-        print(f"{name:14}{value:10,.2f}")
+        print(f"{name:14}{value:10,.2f} {_UNITS[name]}".rstrip())
     if found.redis > BUSY:
         print("Too much for one Redis: a Cluster for limits, another server for events.")
 

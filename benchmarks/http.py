@@ -194,6 +194,7 @@ def _stalls() -> dict[str, float]:
     for coding in ("zstd", "br", "gzip"):
         cases[f"ours: {coding}"] = _caller(_ours("compress", body=body, cache_size=0), coding)
         cases[f"theirs: {coding}"] = _caller(_theirs(body), coding)
+    cases["ours: zstd, cached"] = _caller(_ours("compress", body=body), "zstd")
     rounds = 3 if QUICK else 9
     found: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):

@@ -105,11 +105,8 @@ def _in_a_process(case: str, server: dict[str, Any], folder: str) -> Figures:
 
 
 def _medians(rounds: list[Figures]) -> Figures:
-    """Of speeds the median; of what others on the machine only ever add to, the least."""
-    return {
-        name: round((median if "speed" in name else min)(each[name] for each in rounds), 1)
-        for name in rounds[0]
-    }
+    """Of the waits, the median of each round's longest."""
+    return {name: round(median(each[name] for each in rounds), 1) for name in rounds[0]}
 
 
 def _print(figures: dict[str, Figures], server: str) -> None:

@@ -100,17 +100,19 @@ class RF:
                 f"RF is already set up on the app {app.name!r}: call RF(app) once, "
                 "or RF() and then rf.init_app(app); once refused, make the app anew"
             )
-        features = [
-            feature
-            for name, feature in self._features.items()
-            if name not in self._unmentioned or feature.configured(app)
-        ]
+        features: list[Recipe[Any]] = []
+        left_out: list[Recipe[Any]] = []
+        for name, feature in self._features.items():
+            wanted = name not in self._unmentioned or feature.configured(app)
+            (features if wanted else left_out).append(feature)
         # All settings before the first feature: Flask takes back no route and no function.
         for feature in features:
             resolve(app, feature.options, feature.given)
         app.extensions["rf"] = self
         for feature in features:
             feature.init_app(app)
+        for feature in left_out:
+            feature.left_out(app)
         _introduce(app)
 
     def spawn(self, function: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Thread:

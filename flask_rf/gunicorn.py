@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
+from . import kinds
 from .errors import ConfigurationError
 from .errors import RFError
 from .gunicorn_metrics import MasterMetrics
@@ -32,6 +34,8 @@ graceful_timeout = 30
 keepalive = 5
 limit_request_line = 8190  # the most there is: event streams name their channels in the URL
 control_socket_disable = True
+#: Not SCRIPT_NAME and PATH_INFO, gunicorn's default: most proxies pass on what a stranger wrote.
+forwarder_headers = ""
 if os.path.isdir("/dev/shm"):
     worker_tmp_dir = "/dev/shm"  # a heartbeat file on a slow disk gets workers killed
 
@@ -48,6 +52,25 @@ _CANNOT_BOOT = 4
 _first = multiprocessing.get_context("fork").Lock()
 
 _metrics = MasterMetrics()
+
+
+def _trusted() -> str:
+    """``TRUSTED_PROXIES`` as gunicorn has it; empty for a mistake, which the app refuses."""
+    written, file = (os.environ.get(f"TRUSTED_PROXIES{suffix}") for suffix in ("", "_FILE"))
+    try:
+        found = kinds.networks(
+            written or (Path(file).read_text(encoding="utf-8-sig") if file else "")
+        )
+    except (ValueError, OSError):
+        return ""
+    # On a socket for both, the peers of IPv4 have addresses of IPv6 (RFC 4291 section 2.5.5.2).
+    mapped = [f"::ffff:{n.network_address}/{n.prefixlen + 96}" for n in found if n.version == 4]
+    return ",".join([*map(str, found), *mapped])
+
+
+_proxies = _trusted()
+if _proxies and "FORWARDED_ALLOW_IPS" not in os.environ:
+    forwarded_allow_ips = _proxies  # who may say that a client came by https
 
 
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:

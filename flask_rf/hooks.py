@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from itertools import takewhile
 from operator import itemgetter
 from typing import Any
 from typing import TypeVar
@@ -21,6 +20,7 @@ from typing import TypeVar
 from flask import Flask
 from flask import Request
 from flask import request
+from flask import request_started
 from flask import Response
 from werkzeug.datastructures import Headers
 
@@ -46,6 +46,17 @@ class _Placed:
     afters: list[tuple[int, After]] = field(default_factory=list)
     exempt: set[str] = field(default_factory=set)
     writes_headers: bool = False
+
+    def put_tracers_first(self, app: Flask, **_: Any) -> None:
+        """Move OpenTelemetry's function, which opens a request's span, before ours.
+
+        It warns of each response that was given before. As the first request starts: only then
+        has the app been instrumented if it ever is.
+        """
+        functions = app.before_request_funcs[None]
+        # Not in place: another first request may be going through the list.
+        app.before_request_funcs[None] = sorted(functions, key=_is_tracer, reverse=True)
+        request_started.disconnect(self.put_tracers_first)
 
 
 # One function in each of Flask's lists stands for all of ours: Flask asks of each, request by
@@ -73,14 +84,8 @@ def _run_after(functions: list[tuple[int, After]]) -> After:
     return after
 
 
-def _tracers_in_front(functions: list[Any]) -> int:
-    """How many functions at the front are OpenTelemetry's.
-
-    It opens a request's span in one, and warns of each response that was given before;
-    so an app is to be instrumented before flask_rf is set up on it.
-    """
-    modules = (getattr(function, "__module__", None) or "" for function in functions)
-    return sum(1 for _ in takewhile(lambda name: name.startswith("opentelemetry."), modules))
+def _is_tracer(function: Any) -> bool:
+    return (getattr(function, "__module__", None) or "").startswith("opentelemetry.")
 
 
 def _placed(app: Flask) -> _Placed:
@@ -104,6 +109,7 @@ def place(
     app._check_setup_finished(f"flask_rf.{feature}")
     placed, rank = _placed(app), RANKS.index(feature)
     if before is not None:
+        request_started.connect(placed.put_tracers_first, app)
         _insert(placed.befores, rank, before, app.before_request_funcs, _run_before)
     if after is not None:
         write_headers(app)
@@ -118,8 +124,7 @@ def _insert(
     run: Callable[[list[tuple[int, F]]], F],
 ) -> None:
     if not ours:
-        functions = registry.setdefault(None, [])
-        functions.insert(_tracers_in_front(functions), run(ours))
+        registry.setdefault(None, []).insert(0, run(ours))
     insort(ours, (rank, function), key=itemgetter(0))
 
 

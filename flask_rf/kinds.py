@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
@@ -124,6 +125,11 @@ def networks(raw: Any) -> tuple[Network, ...]:
         except ValueError:
             raise ValueError(f"{item!r:.80} is no IP network; write one like 10.0.0.0/8") from None
     return tuple(parsed)
+
+
+def hold_everybody(networks: Iterable[Network]) -> bool:
+    """Whether any address of IPv4, or of IPv6, is in one of the networks."""
+    return any(network.prefixlen == 0 for network in networks)
 
 
 def _unified(network: Network) -> Network:

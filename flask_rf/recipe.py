@@ -65,6 +65,10 @@ class Recipe(Generic[C]):
         """Whether RF is to set the feature up on an app that does not mention it."""
         return True
 
+    @staticmethod
+    def left_out(app: Flask) -> None:
+        """Called where RF does not set the feature up, on an app that does not mention it."""
+
     def compile(self, app: Flask) -> C:
         """Read the options, place the hooks and routes, and return the compiled object."""
         raise NotImplementedError

@@ -60,9 +60,16 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of a feature's options; ``prefix`` begins the keys of its fields."""
+    """Base of a feature's options.
+
+    :cvar prefix: what the keys of its fields begin with.
+    :cvar foreign: keywords that people know from another library, and what to do instead.
+    :cvar foreign_settings: the same of keys of app.config, beside ``prefix`` and those keywords.
+    """
 
     prefix: ClassVar[str] = ""
+    foreign: ClassVar[Mapping[str, str]] = {}
+    foreign_settings: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def settings(cls) -> dict[str, Setting]:
@@ -101,10 +108,12 @@ def resolve(app: Flask, options: type[O], given: Mapping[str, Any] | None = None
     """Fill in ``options`` for ``app``.
 
     :param given: arguments by field name; they win over everything.
-    :raises ConfigurationError: a value cannot be meant, or a key is one typo away from a real one.
+    :raises ConfigurationError: a value cannot be meant, or a key is one typo away from a real one,
+        or another library's that nobody would read here.
     """
     given = given or {}
     declared = options.settings()
+    _refuse_foreign(app, options)
     _refuse_typos(app, [s.key for s in declared.values()])
     record: dict[str, Resolved] = app.extensions.setdefault("rf_settings", {})
     values = {}
@@ -127,6 +136,7 @@ def check_keywords(owner: str, options: type[Options], given: Mapping[str, Any])
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f": {options.foreign[name]}" if name in options.foreign else hint
             raise TypeError(f"{owner}() has no option {name!r}{hint}")
 
 
@@ -187,6 +197,15 @@ class Hidden:
 
     def __repr__(self) -> str:
         return "(hidden)"
+
+
+def _refuse_foreign(app: Flask, options: type[Options]) -> None:
+    """Refuse what another library reads in app.config; those read no environment."""
+    keywords = {f"{options.prefix}{name}".upper(): name for name in options.foreign}
+    instead = {key: options.foreign[name] for key, name in keywords.items()}
+    for key, remedy in {**instead, **options.foreign_settings}.items():
+        if not _unset(app.config.get(key)):
+            raise ConfigurationError(key, Hidden(), remedy, "app.config")
 
 
 def _refuse_typos(app: Flask, declared: Iterable[str]) -> None:

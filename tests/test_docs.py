@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib.util
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -92,6 +93,18 @@ def test_the_code_of_a_page_runs(
         scope[name]()
 
 
+@pytest.mark.node
+@pytest.mark.servers
+@pytest.mark.parametrize("page", pages("javascript"))
+def test_the_javascript_of_a_page_is_javascript(page: str, tmp_path: Path) -> None:
+    script = tmp_path / "page.mjs"
+    for block in blocks(TEXT[page]):
+        if block.language == "javascript":
+            script.write_text(block.code, encoding="utf-8")
+            checked = subprocess.run(["node", "--check", script], capture_output=True, text=True)
+            assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def write_files(page: str, folder: Path) -> None:
     """Write what a page names a file for, save its Python."""
     for block in blocks(TEXT[page]):
@@ -168,6 +181,20 @@ def test_every_setting_that_an_app_reads_is_in_the_tables(
     tables = declared_settings.sections()
     assert [key for key in resolved_settings(app) if f"``{key}``" not in tables] == []
     assert [title for title in keys(declared_settings) if f"``{title}``" not in tables] == []
+
+
+@pytest.mark.servers
+def test_the_pages_are_built_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", DOCS, tmp_path]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert (built.returncode, built.stderr) == (0, "")
+    assert "RATE_LIMIT_PER_MINUTE" in (tmp_path / "rate-limiting.html").read_text("utf-8")
+
+
+def test_the_settings_of_each_feature_stand_on_its_page(declared_settings: ModuleType) -> None:
+    tables = re.findall(r"^\.\. settings-tables:: (\w+)$", "\n".join(TEXT.values()), re.MULTILINE)
+    of_no_feature = {"", "RF_"}
+    assert sorted(tables) == sorted(set(declared_settings.declared()) - of_no_feature)
 
 
 def test_every_prefix_of_settings_has_a_title(declared_settings: ModuleType) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
 
 
 @contextmanager
-def gunicorn(folder: Path, *options: str, **env: str) -> Iterator[Gunicorn]:
-    server = Gunicorn(APP, folder, *options, **env)
+def gunicorn(folder: Path, *options: str, app: str = APP, **env: str) -> Iterator[Gunicorn]:
+    server = Gunicorn(app, folder, *options, **env)
     try:
         yield server
     finally:
@@ -103,6 +104,56 @@ def test_to_load_the_settings_loads_nothing_that_gevent_must_patch_first() -> No
     assert result.stdout == b"set()\n", result.stderr
 
 
+# --- Proxies ---
+
+
+@pytest.mark.parametrize(
+    ("env", "believed"),
+    [
+        ({}, "['127.0.0.1', '::1']"),
+        ({"TRUSTED_PROXIES": "fd00::/8"}, "['fd00::/8']"),
+        ({"TRUSTED_PROXIES": "10.1.2.3/8"}, "['10.0.0.0/8', '::ffff:10.0.0.0/104']"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8", "FORWARDED_ALLOW_IPS": "192.0.2.1"}, "['192.0.2.1']"),
+    ],
+    ids=str,
+)
+def test_the_proxies_that_the_app_trusts_are_those_gunicorn_believes(
+    env: dict[str, str], believed: str
+) -> None:
+    assert setting("forwarded_allow_ips", **env) == believed
+
+
+WHERE = "tests.apps.where:app"
+
+
+def test_a_trusted_proxy_says_that_the_client_came_by_https_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    networks = tmp_path / "networks"
+    networks.write_text("192.0.2.0/24,127.0.0.2/31\n")
+
+    def url(address: str, **headers: str) -> str:
+        connection = HTTPConnection("127.0.0.1", server.port, 30, source_address=(address, 0))
+        with closing(connection):
+            connection.request("GET", "/tea", headers={"Host": "shop.example", **headers})
+            said = json.loads(connection.getresponse().read())
+        assert said["secure"] == said["url"].startswith("https:")
+        return str(said["url"])
+
+    with gunicorn(tmp_path, app=WHERE, TRUSTED_PROXIES_FILE=str(networks)) as server:
+        https = {"X-Forwarded-Proto": "https"}
+        assert url("127.0.0.2", **https) == "https://shop.example/tea"
+        assert url("127.0.0.2") == "http://shop.example/tea"
+        assert url("127.0.0.1", **https) == "http://shop.example/tea"
+
+
+def test_no_header_moves_the_app_to_another_path(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, app=WHERE, TRUSTED_PROXIES="127.0.0.1") as server:
+        for header in ("SCRIPT_NAME", "PATH_INFO"):
+            status, _, body = server.get("/tea/time", **{header: "/tea"})
+            assert (status, json.loads(body)["path"]) == (200, "time")
+
+
 # --- A mistake stops the boot ---
 
 
@@ -125,13 +176,25 @@ def test_several_workers_without_redis_are_refused_in_one_sentence(tmp_path: Pat
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize(
+    ("key", "written", "sentence"),
+    [
+        (
+            "BROADCAST_MAX_EVENT",
+            "much",
+            "BROADCAST_MAX_EVENT='much' (from the environment): write a whole",
+        ),
+        ("TRUSTED_PROXIES", "nginx", "'nginx' is no IP network; write one like 10.0.0.0/8"),
+        ("TRUSTED_PROXIES_FILE", "/no/such", "name a file this process can read"),
+    ],
+)
 def test_a_setting_that_no_worker_accepts_is_refused_in_one_sentence(
-    tmp_path: Path, redis_server: RedisProcess
+    tmp_path: Path, redis_server: RedisProcess, key: str, written: str, sentence: str
 ) -> None:
-    env = {"REDIS_URL": redis_server.url, "BROADCAST_MAX_EVENT": "much"}
+    env = {"REDIS_URL": redis_server.url, key: written}
     status, log = boot(tmp_path, "--workers", "4", **env)
     assert status == 4
-    assert log.count("BROADCAST_MAX_EVENT='much' (from the environment): write a whole") == 1
+    assert log.count(sentence) == 1
     assert "Traceback" not in log
 
 

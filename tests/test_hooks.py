@@ -8,6 +8,7 @@ import pytest
 from flask import Blueprint
 from flask import Flask
 from flask import Request
+from flask import request_started
 from flask import Response
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,18 +157,33 @@ def test_what_is_found_to_need_an_end_has_it_in_the_same_request(app: Flask, dia
     assert diary.entries == ["loan torn down", "app torn down"]
 
 
-def test_opentelemetry_comes_before_everything(app: Flask, diary: Diary) -> None:
+@pytest.mark.parametrize("order", list(permutations(["tracing", "cors", "app"])), ids=" ".join)
+def test_opentelemetry_comes_before_everything(
+    app: Flask, diary: Diary, order: tuple[str, ...]
+) -> None:
     def tracing() -> None:
         diary.entries.append("span opened")
 
     tracing.__module__ = "opentelemetry.instrumentation.flask"
-    app.before_request(tracing)
-    diary.keep_by(app, "app")
-    diary.place(app, "cors")
+    set_up = {
+        "tracing": lambda: app.before_request(tracing),
+        "cors": lambda: diary.place(app, "cors"),
+        "app": lambda: diary.keep_by(app, "app"),
+    }
+    for who in order:
+        set_up[who]()
 
     app.test_client().get("/")
 
     assert diary.entries[:4] == ["span opened", "cors in", "app in", "view"]
+
+
+def test_the_first_request_alone_looks_for_opentelemetry(app: Flask, diary: Diary) -> None:
+    before = set(request_started.receivers)
+    diary.place(app, "cors")
+    assert set(request_started.receivers) > before
+    app.test_client().get("/")
+    assert set(request_started.receivers) == before
 
 
 def test_a_feature_that_answers_keeps_later_ones_and_the_app_out(app: Flask, diary: Diary) -> None:

@@ -27,14 +27,18 @@ def spans() -> InMemorySpanExporter:
     return InMemorySpanExporter()
 
 
-@pytest.fixture
-def traced(spans: InMemorySpanExporter) -> Flask:
+@pytest.fixture(params=["before", "after"])
+def traced(spans: InMemorySpanExporter, request: pytest.FixtureRequest) -> Flask:
+    """An app instrumented before or after RF is set up on it."""
     app = Flask("shop")
     app.config.update(CORS_ORIGINS=ORIGIN, CORS_METHODS=["PUT"], COMPRESS_MIN_SIZE=1)
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
+    if request.param == "before":
+        FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
     rf = RF(app)
+    if request.param == "after":
+        FlaskInstrumentor.instrument_app(app, tracer_provider=provider)
     limited = rf.limiter.limit("1/hour")(lambda number: TEXT)
     app.add_url_rule("/orders/<int:number>", "orders", limited)
     app.add_url_rule("/broken", "broken", lambda: 1 / 0)

@@ -148,6 +148,16 @@ print(time.perf_counter() - began)
     assert seconds > 0
 
 
+def test_importing_every_feature_does_not_bring_asyncio_which_takes_as_long_as_all_of_them() -> (
+    None
+):
+    program = (
+        "from flask_rf import RF; import sys; print({'asyncio', 'flask_sock'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "set()\n"
+
+
 def test_importing_the_package_loads_nothing_that_gevent_must_patch_first() -> None:
     program = f"import flask_rf, sys; print(sorted({FORBIDDEN}))"
     command = [sys.executable, "-c", program]

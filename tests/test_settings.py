@@ -283,6 +283,40 @@ def test_an_unknown_keyword_is_a_type_error_with_the_likely_one() -> None:
         check_keywords("Door", DoorOptions, {"zzz": 1})
 
 
+@dataclass(frozen=True)
+class GateOptions(Options):
+    prefix = "GATE_"
+    foreign = {"colour": "write color"}
+    foreign_settings = {"PORTAL_KEY": "write GATE_LOCK"}
+
+    lock: str = setting(kinds.text, "", doc="What shuts it.")
+
+
+def test_another_librarys_keyword_says_what_to_do_instead() -> None:
+    with pytest.raises(TypeError, match=r"Gate\(\) has no option 'colour': write color$"):
+        check_keywords("Gate", GateOptions, {"colour": "red"})
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"), [("PORTAL_KEY", "write GATE_LOCK"), ("GATE_COLOUR", "write color")]
+)
+def test_another_librarys_setting_is_refused_without_its_value(
+    app: Flask, key: str, instead: str
+) -> None:
+    app.config[key] = "open sesame"
+    with pytest.raises(ConfigurationError) as refused:
+        resolve(app, GateOptions)
+    assert str(refused.value) == f"{key}=(hidden) (from app.config): {instead}"
+
+
+def test_another_librarys_setting_that_says_nothing_is_passed_over(
+    app: Flask, monkeypatch: Environment
+) -> None:
+    monkeypatch.setenv("PORTAL_KEY", "what another library never reads there")
+    app.config.update(PORTAL_KEY=None, GATE_COLOUR="")
+    assert resolve(app, GateOptions) == GateOptions()
+
+
 # --- What a typo is ---
 
 LETTERS = "AB_"

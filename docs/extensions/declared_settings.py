@@ -46,9 +46,13 @@ def declared() -> dict[str, dict[str, Setting]]:
 
 def sections() -> str:
     """A section for each prefix, with a table of its settings."""
-    tables = declared()
-    ordered = sorted(tables, key=lambda prefix: _title(prefix))
-    return "\n".join("\n".join(_section(prefix, tables[prefix])) for prefix in ordered)
+    titles = sorted((_title(prefix), prefix) for prefix in declared())
+    return "\n".join(f"{title}\n{'~' * len(title)}\n\n{table(prefix)}" for title, prefix in titles)
+
+
+def table(prefix: str) -> str:
+    """A table of the settings that have a prefix."""
+    return "\n".join(_table(declared()[prefix]))
 
 
 def _subclasses(options: type[Options]) -> Iterator[type[Options]]:
@@ -61,9 +65,7 @@ def _title(prefix: str) -> str:
     return _TITLES.get(prefix, prefix)
 
 
-def _section(prefix: str, settings: dict[str, Setting]) -> Iterator[str]:
-    title = _title(prefix)
-    yield from (title, "~" * len(title), "")
+def _table(settings: dict[str, Setting]) -> Iterator[str]:
     yield from (".. list-table::", "   :header-rows: 1", "   :widths: 35 20 45", "")
     yield from ("   * - Setting", "     - Default", "     - What it is, and what to write")
     for key, setting in settings.items():

@@ -1,20 +1,24 @@
-"""The directive ``settings-tables``: every setting, from the declarations the package reads."""
+"""The directive ``settings-tables``: settings, from the declarations the package reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from declared_settings import sections
+from declared_settings import table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
 class SettingsTables(SphinxDirective):
-    """Puts a section with a table for each prefix where it stands."""
+    """Puts where it stands a section with a table for each prefix, or one prefix's table alone."""
+
+    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return self.parse_text_to_nodes(sections(), allow_section_headings=True)
+        text = table(self.arguments[0]) if self.arguments else sections()
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

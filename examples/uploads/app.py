@@ -59,6 +59,8 @@ def signed():
     # A folder of its own: nobody guesses the path, or writes over somebody else's file.
     path = f"{secrets.token_hex(8)}/{name.replace('/', '_')}"
     kind = kind or "application/octet-stream"
+    if kind == "text/plain":  # without a charset browsers take windows-1252
+        kind += "; charset=utf-8"
     try:
         return {"path": path, **files.temporary_upload_url(path, LIFETIME, kind, size=size)}
     except InvalidPath as error:

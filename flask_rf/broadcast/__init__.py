@@ -16,6 +16,8 @@ from ..checks import Check
 from ..client_address import client_address
 from ..errors import ConfigurationError
 from ..recipe import Recipe
+from ..redis import add_use
+from ..redis import Use
 from ..settings import resolve
 from . import http_api
 from .authorization import Authorizer
@@ -60,6 +62,10 @@ class Broadcast(Recipe[Broadcasting]):
         broadcasting = Broadcasting(app, options, self._authorizer, self._histories)
         own_reader(app)
         add_check(app, Check("broadcast", broadcasting.check, applies=broadcasting.listens))
+        if options.redis_url and options.between_processes:
+            # Never needed: sockets stay open, are told what they miss and hear their own worker;
+            # only send raises, where an event may not be lost, and the rest of the app goes on.
+            add_use(app, Use("broadcast", options.redis_url, lambda: False))
         lifecycle.on_worker_start(app, broadcasting.start)
         lifecycle.on_worker_stop(app, broadcasting.stop)
         app.register_blueprint(make_blueprint(broadcasting, client_address(app)))

@@ -16,7 +16,6 @@ from flask import Flask
 from flask import jsonify
 from flask import request
 from flask import Response
-from flask_sock import Sock
 from werkzeug.exceptions import HTTPException
 
 from ..blueprints import EveryHost
@@ -52,6 +51,8 @@ ENDPOINTS = (SOCKET, STREAM, f"{NAME}.auth", f"{NAME}.user_auth", f"{NAME}.clien
 
 def make_blueprint(broadcasting: Broadcasting, clients: ClientAddress) -> EveryHost:
     """The routes of one app: ``/app/<key>`` and those under ``/broadcasting``."""
+    from flask_sock import Sock  # brings asyncio: half of what importing RF would cost
+
     blueprint = EveryHost(NAME, __name__)
     routes = _Routes(broadcasting, clients)
     blueprint.before_request(routes.inspect)

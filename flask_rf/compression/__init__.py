@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from typing import TypeVar
 
 from flask import Flask
@@ -12,15 +11,18 @@ from .. import hooks
 from ..errors import ConfigurationError
 from ..recipe import Recipe
 from ..settings import resolve
+from ..views import Marks
 from .codecs import Codec
 from .codecs import make_codec
 from .compressor import Compressor
-from .compressor import MARK
 from .options import CompressOptions
 
 __all__ = ["Compress", "Compressor", "CompressOptions"]
 
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V")
+
+#: The attribute of a view that says whether it is compressed.
+_MARK = "_rf_compressed"
 
 
 class Compress(Recipe[Compressor]):
@@ -40,21 +42,25 @@ class Compress(Recipe[Compressor]):
 
     def compile(self, app: Flask) -> Compressor:
         options = resolve(app, CompressOptions, self.given)
-        compressor = Compressor(options, _codecs(options), app.view_functions)
+        compressor = Compressor(options, _codecs(options), Marks(app, _MARK))
         hooks.place(app, "compression", before=compressor.before, after=compressor.after)
         return compressor
 
     def compressed(self) -> Callable[[V], V]:
-        """Decorate a view to be compressed where ``COMPRESS_REGISTER`` is false."""
+        """Decorate a view, a class of views or a blueprint to be compressed where
+        ``COMPRESS_REGISTER`` is false.
+        """
         return lambda view: _mark(view, True)
 
     def exempt(self, view: V) -> V:
-        """Decorate a view never to be compressed: one that echoes input beside a secret."""
+        """Decorate a view, a class of views or a blueprint never to be compressed: what echoes
+        input beside a secret.
+        """
         return _mark(view, False)
 
 
 def _mark(view: V, compressed: bool) -> V:
-    setattr(view, MARK, compressed)
+    setattr(view, _MARK, compressed)
     return view
 
 

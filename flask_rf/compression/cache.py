@@ -26,7 +26,7 @@ class CompressedCache:
         self._entries: OrderedDict[Key, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def key(self, body: bytes, codec: Codec) -> Key:
+    def key(self, codec: Codec, body: bytes) -> Key:
         # Not a cheaper digest: whoever makes two bodies collide is sent another's content.
         return sha256(body).digest(), codec.coding, codec.level
 

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol
+from typing import TypeVar
 
 from ..eventloop import off_the_loop
+
+T = TypeVar("T")
 
 #: Bytes from which encoding takes longer than a thread's round trip.
 OFFLOAD_FROM = 128 * 1024
@@ -54,9 +57,9 @@ def make_codec(coding: str, level: int) -> Codec:
     return _zlib(coding, level)
 
 
-def run(encode: Callable[[bytes], bytes], data: bytes) -> bytes:
-    """``encode(data)``, off the event loop where ``data`` is large; no codec yields to it."""
-    return encode(data) if len(data) < OFFLOAD_FROM else off_the_loop(encode, data)
+def run(function: Callable[[bytes], T], data: bytes) -> T:
+    """``function(data)``, off the event loop where ``data`` is large; no codec yields to it."""
+    return function(data) if len(data) < OFFLOAD_FROM else off_the_loop(function, data)
 
 
 class _FlushedEncoder:

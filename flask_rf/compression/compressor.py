@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from flask import abort
@@ -11,6 +12,7 @@ from flask import Request
 from flask import Response
 
 from .. import hooks
+from ..views import Marks
 from . import precompressed
 from .accept_encoding import Choice
 from .accept_encoding import Negotiator
@@ -28,9 +30,6 @@ from .mimetypes import eligibility
 from .options import CompressOptions
 from .stream import CompressedStream
 
-#: Set on a view function: whether it is compressed, whatever COMPRESS_REGISTER says.
-MARK = "_rf_compressed"
-
 _VARY = ("Accept-Encoding",)
 #: Those without a body, and partial ones.
 _UNTOUCHED = frozenset({*range(100, 200), 204, 205, 206})
@@ -40,16 +39,14 @@ class Compressor:
     """Compresses one app's responses.
 
     :param codecs: those that can be used, best first.
-    :param views: the app's view functions by endpoint.
+    :param marks: whether a view is compressed, whatever COMPRESS_REGISTER says.
     """
 
-    def __init__(
-        self, options: CompressOptions, codecs: Sequence[Codec], views: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, options: CompressOptions, codecs: Sequence[Codec], marks: Marks) -> None:
         self.options = options
         self.cache = CompressedCache(options.cache_size)
         self._codecs = {codec.coding: codec for codec in codecs}
-        self._views = views
+        self._marks = marks
         self._register = options.register
         self._least = max(1, options.min_size)
         self._choose = Negotiator(tuple(self._codecs))
@@ -78,8 +75,8 @@ class Compressor:
     def _concerns(self, asked: Request) -> bool:
         if "HTTP_UPGRADE" in asked.environ and _is_websocket(asked.environ):
             return False
-        view = self._views.get(asked.endpoint or "")
-        return getattr(view, MARK, self._register)
+        marked: bool | None = self._marks.of(asked.endpoint, asked.method)
+        return self._register if marked is None else marked
 
     def _encode(self, asked: Request, response: Response, length: str | None) -> None:
         accepted, status = asked.environ.get("HTTP_ACCEPT_ENCODING"), response.status_code
@@ -134,9 +131,9 @@ class Compressor:
             mark_encoded(response, codec.coding)
 
     def _compress(self, body: bytes, codec: Codec, keep: bool) -> bytes:
-        if not keep or not self.cache.capacity:
+        if not keep or len(body) > self.cache.capacity:
             return run(codec.compress, body)
-        key = self.cache.key(body, codec)
+        key = run(partial(self.cache.key, codec), body)
         encoded = self.cache.get(key)
         if encoded is None:
             encoded = run(codec.compress, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
@@ -39,9 +40,16 @@ def _zlib_level(app: Flask) -> int:
     return 5 if importlib.util.find_spec("zlib_ng") else 6
 
 
+_FLASK_COMPRESS = {
+    "COMPRESS_CACHE_BACKEND": "write COMPRESS_CACHE_SIZE, bytes that are kept in memory",
+    "COMPRESS_CACHE_KEY": "write COMPRESS_CACHE_SIZE, a body is known by itself",
+}
+
+
 @dataclass(frozen=True)
 class CompressOptions(Options):
     prefix: ClassVar[str] = "COMPRESS_"
+    foreign_settings: ClassVar[Mapping[str, str]] = _FLASK_COMPRESS
 
     algorithm: tuple[str, ...] = setting(
         codings, ("zstd", "br", "gzip"), doc="Codings offered, best first, as far as installed."

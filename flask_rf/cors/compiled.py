@@ -15,14 +15,15 @@ from werkzeug.exceptions import HTTPException
 from .. import hooks
 from ..response_headers import CORS_HEADERS
 from ..response_headers import Header
+from ..views import Marks
 from .policy import Policy
 from .policy import Preflight
 from .resources import Resources
 
 logger = logging.getLogger("flask_rf")
 
-#: The attribute of a view that has a policy of its own.
-VIEW_POLICY = "_flask_rf_cross_origin"
+#: The attribute of a view or a blueprint that has a policy of its own.
+MARK = "_flask_rf_cross_origin"
 
 _LIMITER_HEADERS = [
     *("Retry-After", "RateLimit", "RateLimit-Policy"),
@@ -34,13 +35,15 @@ _ANSWERED = "flask_rf.cors.preflight"
 class CompiledCORS:
     """The policies of one app.
 
-    :param policies: by path; views may have policies of their own.
+    :param policies: by path; views and blueprints may have policies of their own.
     """
 
     def __init__(self, app: Flask, policies: Mapping[str, Policy]) -> None:
         self._app = app
         self._policies = policies
         self._origins = Resources(policies)
+        self._own = Marks(app, MARK)
+        self._ready: dict[Policy, Policy] = {}
 
     def before(self) -> Response | None:
         """Answer a preflight, before authentication, limits and the app's own functions."""
@@ -71,8 +74,9 @@ class CompiledCORS:
 
     def policy_for(self, preflight: Request) -> Policy | None:
         """The policy that the request announced by ``preflight`` will meet."""
-        endpoint = self._announced_endpoint(preflight) if self._by_endpoint else None
-        return self._policy_of(endpoint, preflight.path)
+        method = preflight.environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+        endpoint = self._announced_endpoint(preflight, method) if self._own else None
+        return self._policy_of(endpoint, method.upper(), preflight.path)
 
     def decide(self, preflight: Request, policy: Policy) -> Preflight:
         """What ``policy`` answers to ``preflight``."""
@@ -83,9 +87,10 @@ class CompiledCORS:
         )
 
     def _add_headers(self, current: Request, response: Response | None) -> None:
-        policy = self._policy_of(current.endpoint, current.path)
+        policy = self._policy_of(current.endpoint, current.method, current.path)
         if policy is not None:
-            headers = _headers(policy, current.environ.get("HTTP_ORIGIN"))
+            read = _headers_now if policy.may_change else _headers
+            headers = read(policy, current.environ.get("HTTP_ORIGIN"))
             hooks.add_headers(current, response, headers, policy.vary)
 
     def _answer(self, preflight: Request) -> Response | None:
@@ -105,36 +110,36 @@ class CompiledCORS:
         hooks.add_headers(preflight, response, headers, policy.vary)
         return response
 
-    def _announced_endpoint(self, preflight: Request) -> str | None:
+    def _announced_endpoint(self, preflight: Request, method: str) -> str | None:
         # Flask resolves OPTIONS to the first rule of the path, whatever methods that has.
-        method = preflight.environ["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
         try:
             adapter = self._app.create_url_adapter(preflight)
             return adapter.match(method=method)[0] if adapter else None
         except HTTPException:
             return None
 
-    def _policy_of(self, endpoint: str | None, path: str) -> Policy | None:
-        found = self._by_endpoint.get(endpoint) if endpoint else None
-        return found or self._by_path.of(path)
-
-    # Views and features join an app until its first request; these two are settled by it.
-
-    @cached_property
-    def _by_endpoint(self) -> dict[str, Policy]:
-        exposed, views = _exposed_by(self._app), self._app.view_functions
-        found = {name: getattr(view, VIEW_POLICY, None) for name, view in views.items()}
-        return {name: policy.exposing(exposed) for name, policy in found.items() if policy}
+    def _policy_of(self, endpoint: str | None, method: str, path: str) -> Policy | None:
+        own = self._own.of(endpoint, method)
+        return self._by_path.of(path) if own is None else self._exposing(own)
 
     @cached_property
     def _by_path(self) -> Resources[Policy]:
-        exposed = _exposed_by(self._app)
-        return Resources({path: p.exposing(exposed) for path, p in self._policies.items()})
+        return Resources({path: self._exposing(p) for path, p in self._policies.items()})
+
+    def _exposing(self, policy: Policy) -> Policy:
+        """The policy with the headers of features, which join an app until its first request."""
+        ready = self._ready.get(policy)
+        if ready is None:
+            ready = self._ready[policy] = policy.exposing(_exposed_by(self._app))
+        return ready
 
 
-@lru_cache(maxsize=256)  # Few origins ask, each many times; a server bounds their length.
-def _headers(policy: Policy, origin: str | None) -> dict[str, tuple[Header, ...]]:
+def _headers_now(policy: Policy, origin: str | None) -> dict[str, tuple[Header, ...]]:
     return {CORS_HEADERS: tuple(policy.actual(origin).items())}
+
+
+#: Few origins ask, each many times; a server bounds their length.
+_headers = lru_cache(maxsize=256)(_headers_now)
 
 
 def is_preflight(current: Request) -> bool:

@@ -110,6 +110,8 @@ def path_faults(paths: Iterable[str]) -> Iterator[Fault]:
 
 
 def _unknown_option(option: str, declared: Iterable[str]) -> str:
+    if option in PolicyOptions.foreign:
+        return PolicyOptions.foreign[option]
     close = difflib.get_close_matches(option, declared, n=1)
     return f"no such option; write {close[0] if close else ' or '.join(declared)}"
 
@@ -131,8 +133,10 @@ def _origin_faults(options: PolicyOptions) -> Iterator[Fault]:
     for origin in options.origins:
         if isinstance(origin, re.Pattern):
             value, remedy = origin.pattern, _regex_remedy(origin, options)
-        else:
+        elif isinstance(origin, str):
             value, remedy = origin, _origin_remedy(origin, options)
+        else:
+            continue  # what a function allows cannot be seen from outside
         if remedy:
             yield Fault("origins", value, remedy)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Any
 from typing import ClassVar
 
@@ -13,18 +16,29 @@ from .. import kinds
 from ..settings import Options
 from ..settings import setting
 
-Origin = str | re.Pattern[str]
+#: Says of an origin whether it is allowed.
+Decider = Callable[[str], Any]
+Origin = str | re.Pattern[str] | Decider
 
 
 def origins(raw: Any) -> tuple[Origin, ...]:
-    """Texts as :func:`kinds.strings`, and compiled regular expressions among them."""
+    """Texts as :func:`kinds.strings`, compiled regular expressions and functions among them."""
     items = kinds.strings(raw) if isinstance(raw, str) else raw
-    items = (items,) if isinstance(items, re.Pattern) else items
+    items = (items,) if isinstance(items, re.Pattern) or callable(items) else items
     if isinstance(items, Iterable) and not isinstance(items, (Mapping, bytes)):
         items = tuple(items)
-        if all(isinstance(getattr(item, "pattern", item), str) for item in items):
+        if any(iscoroutinefunction(item) for item in items):
+            raise ValueError("give a function that is not async: nobody would wait for its answer")
+        if all(isinstance(getattr(item, "pattern", item), str) or callable(item) for item in items):
             return items
-    raise ValueError("write origins like https://app.example.com, or give re.compile(...)")
+    raise ValueError(
+        "write origins like https://app.example.com, or give re.compile(...) or a function"
+    )
+
+
+def max_age(raw: Any) -> Any:
+    """Seconds; its range is checked with the rest of the policy, to report all faults at once."""
+    return raw // timedelta(seconds=1) if isinstance(raw, timedelta) else raw
 
 
 def resources(raw: Any) -> dict[str, Mapping[str, Any]]:
@@ -38,11 +52,22 @@ def resources(raw: Any) -> dict[str, Mapping[str, Any]]:
     return {path: {} for path in kinds.strings(raw)}
 
 
+_FLASK_CORS = {
+    "allow_private_network": "leave it out, browsers have given it up",
+    "always_send": "leave it out, responses to pages of this site need no CORS headers",
+    "automatic_options": "leave it out, every preflight is answered",
+    "intercept_exceptions": "leave it out, errors always carry CORS headers",
+    "send_wildcard": "leave it out, * is sent where it can be",
+    "vary_header": "leave it out, Vary is always right",
+}
+
+
 @dataclass(frozen=True)
 class PolicyOptions(Options):
     """The options of one policy."""
 
     prefix: ClassVar[str] = "CORS_"
+    foreign: ClassVar[Mapping[str, str]] = _FLASK_CORS
 
     origins: tuple[Origin, ...] = setting(
         origins, (), doc="Origins whose pages may read responses; * for all."
@@ -60,10 +85,7 @@ class PolicyOptions(Options):
         kinds.boolean, False, doc="Whether pages may send cookies."
     )
     max_age: Any = setting(
-        # Its range is checked with the rest of the policy, to report all faults at once.
-        kinds.anything,
-        None,
-        doc="Seconds a browser may remember a preflight, at most 86400.",
+        max_age, None, doc="Seconds a browser may remember a preflight, at most 86400."
     )
     dangerously_allow_insecure_origins: bool = setting(
         kinds.boolean, False, doc="Allow plain http:// origins cookies."

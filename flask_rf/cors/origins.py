@@ -8,12 +8,17 @@ before the host for its subdomains of any depth, and ``*`` for any port or none.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .options import Decider
+from .options import Origin
 from .public_suffixes import HOSTING_SUFFIXES
 from .public_suffixes import is_public_suffix
+
+logger = logging.getLogger("flask_rf")
 
 #: Bytes; a scheme of 64, ``://``, a host name of 253 and a port come to no more.
 MAX_LENGTH = 327
@@ -31,7 +36,10 @@ _WRITTEN = re.compile(
     r"(?:[/?#].*)?",
     re.DOTALL,
 )
-_HINT = "write scheme://host or scheme://host:port; * stands for a port, or as *. for subdomains"
+_HINT = (
+    "write scheme://host or scheme://host:port; * stands for a port, or as *. for subdomains, "
+    "and alone for every page; a regular expression is given as re.compile(...)"
+)
 
 
 @dataclass(frozen=True)
@@ -101,17 +109,23 @@ class OriginPattern:
 class AllowedOrigins:
     """The origins one policy allows.
 
-    :param written: origins, patterns, ``null`` and regular expressions, all checked.
-    :param secure_only: regular expressions meet https origins only.
+    :param written: origins, patterns, ``null``, regular expressions and functions, all checked.
+    :param secure_only: regular expressions and functions meet https origins only.
     """
 
-    def __init__(self, written: Sequence[str | re.Pattern[str]], secure_only: bool) -> None:
+    def __init__(self, written: Sequence[Origin], secure_only: bool) -> None:
         texts = [item for item in written if isinstance(item, str) and item not in ("*", "null")]
         patterns = [OriginPattern.parse(text) for text in texts]
         self._exact = frozenset(str(p) for p in patterns if p.is_single) | ({"null"} & {*written})
         self._wildcards = tuple(p.regex() for p in patterns if not p.is_single)
         self._regexes = tuple(item for item in written if isinstance(item, re.Pattern))
+        self._deciders = tuple(item for item in written if callable(item))
         self._secure_only = secure_only
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a function may allow tomorrow what it denies today."""
+        return bool(self._deciders)
 
     def __contains__(self, origin: str) -> bool:
         # Exact and case-sensitive, as the CORS check of Fetch compares.
@@ -123,7 +137,17 @@ class AllowedOrigins:
         if self._secure_only and not origin.startswith("https://"):
             return False
         # fullmatch: a mere match would let https://a.com.evil.io pass for https://a.com.
-        return any(pattern.fullmatch(origin) for pattern in self._regexes)
+        if any(pattern.fullmatch(origin) for pattern in self._regexes):
+            return True
+        return any(_allows(decider, origin) for decider in self._deciders)
+
+
+def _allows(decider: Decider, origin: str) -> bool:
+    try:
+        return bool(decider(origin))
+    except Exception:
+        logger.exception("CORS: %r could not decide about %r, which is denied", decider, origin)
+        return False
 
 
 def is_serialized(origin: str) -> bool:

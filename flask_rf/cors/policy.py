@@ -52,6 +52,8 @@ class Policy:
             options.origins,
             secure_only=self._credentials and not options.dangerously_allow_insecure_origins,
         )
+        #: Functions decide about origins: nobody may keep what they said.
+        self.may_change = self._origins.may_change
         self._any_method = "*" in options.methods
         self._methods = {*SAFELISTED_METHODS, *map(normalize_method, options.methods)}
         self._any_header = "*" in options.allow_headers

@@ -9,14 +9,15 @@ suffix that is missing here is not refused.
 from __future__ import annotations
 
 _SECOND_LEVELS = frozenset(
-    "ac asn co com ed edu ne net go gob gob gouv gov gv id mil or org plc ltd me nom sch".split()
+    "ac asn co com ed edu go gob gouv gov gv id ltd me mil ne net nhs nom or org plc sch".split()
 )
 
 HOSTING_SUFFIXES = frozenset(
     """
     amplifyapp.com appspot.com awsapprunner.com azurecontainerapps.io azurestaticapps.net
-    azurewebsites.net blogspot.com cloudapp.net cloudflare.net cloudfront.net codeberg.page
-    codesandbox.io deno.dev elasticbeanstalk.com firebaseapp.com fly.dev framer.app ghost.io
+    azurewebsites.net bitbucket.io blogspot.com cloudapp.azure.com cloudapp.net cloudflare.net
+    cloudfront.net codeberg.page codesandbox.io core.windows.net deno.dev duckdns.org
+    elasticbeanstalk.com eu.org firebaseapp.com fly.dev framer.app ghost.io gitbook.io
     github.io githubpreview.dev gitlab.io gitpod.io glitch.me hashnode.dev herokuapp.com
     hf.space lovable.app myshopify.com neocities.org netlify.app ngrok-free.app ngrok.app
     ngrok.io on.aws ondigitalocean.app onrender.com pages.dev pythonanywhere.com r2.dev

@@ -71,6 +71,8 @@ def request_header_remedy(name: str) -> str | None:
     lower = name.lower()
     if not is_token(name):
         return f"{name!r} is no header name; write names like Content-Type, or *"
+    if "*" in name and name != "*":
+        return f"{name!r} would stand for no other header; write whole names, or * alone for all"
     if lower in _FORBIDDEN_REQUEST_HEADERS or lower.startswith(("proxy-", "sec-")):
         return f"pages cannot send {name}, browsers do; leave it out"
     if lower.startswith("access-control-"):

@@ -32,6 +32,13 @@ class Gate:
 
     def __init__(self, app: Flask, options: DashboardOptions) -> None:
         allow = options.allow
+        if kinds.hold_everybody(allow) and not app.debug:
+            raise ConfigurationError(
+                "RF_DASHBOARD_ALLOW",
+                ",".join(map(str, allow)),
+                "it lets anybody in, whatever else is set; name the networks of those who may see "
+                "the dashboard, or leave it out and set RF_DASHBOARD_TOKEN",
+            )
         if not (options.token or options.allow or options.login):
             if not app.debug:
                 raise ConfigurationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from ..kinds import hold_everybody
 from .facts import AppFacts
 from .findings import advice
 from .findings import Finding
@@ -43,23 +44,30 @@ def testing(facts: AppFacts) -> Finding:
 def secret_key(facts: AppFacts) -> Finding:
     key = facts.secret_key
     if not key:
-        return hurts("SECRET_KEY", "There is none: no session can be kept.", _KEY_MEND)
+        missed = "no session can be kept"
+        if facts.settings.get("STORAGE_SIGNING_KEYS") == ():
+            missed += ", no temporary URL of a local disk be signed"
+        return hurts("SECRET_KEY", f"There is none: {missed}.", _KEY_MEND)
     if not isinstance(key, (str, bytes)):
         return hurts("SECRET_KEY", "It is neither text nor bytes: nothing is signed.", _KEY_MEND)
-    raw = key.encode() if isinstance(key, str) else key
-    if len(raw) < _KEY_LENGTH or _is_common(raw):
+    if _can_be_guessed(key):
         return hurts(
             "SECRET_KEY",
             "It can be guessed: whoever does is any user, and may join any channel.",
             _KEY_MEND,
         )
-    return fine("SECRET_KEY", f"It has {len(raw)} bytes.")
+    return fine("SECRET_KEY", f"It has {len(_raw(key))} bytes.")
 
 
-def _is_common(key: bytes) -> bool:
-    """Whether a person wrote it: it holds a word that such keys have, or few characters."""
-    text = key.decode("utf-8", "replace").lower()
-    return len(set(text)) < 8 or any(word in text for word in _COMMON_KEYS)
+def _can_be_guessed(key: str | bytes) -> bool:
+    """Whether it is short, or a person wrote it: a word that such keys have, few characters."""
+    text = _raw(key).decode("utf-8", "replace").lower()
+    is_common = len(set(text)) < 8 or any(word in text for word in _COMMON_KEYS)
+    return len(_raw(key)) < _KEY_LENGTH or is_common
+
+
+def _raw(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
 
 
 def session_cookie(facts: AppFacts) -> Finding:
@@ -122,7 +130,7 @@ def proxies(facts: AppFacts) -> Finding | None:
     if "TRUSTED_PROXIES" not in facts.settings:
         return None
     networks = facts.settings["TRUSTED_PROXIES"]
-    if any(network.prefixlen == 0 for network in networks):
+    if hold_everybody(networks):
         return hurts(
             "proxies",
             "TRUSTED_PROXIES names everybody: any client may claim any address, and "
@@ -140,6 +148,12 @@ def proxies(facts: AppFacts) -> Finding | None:
             "proxies",
             "None is trusted: behind one, all clients count as one.",
             "name its network in TRUSTED_PROXIES; without a proxy all is well",
+        )
+    if networks and not facts.knows_scheme:
+        return advice(
+            "proxies",
+            "gunicorn does not read app.config: where one ends TLS, links begin with http:.",
+            "set TRUSTED_PROXIES in the environment instead, for flask_rf.gunicorn to read",
         )
     return fine("proxies", "Clients are told apart behind them.")
 
@@ -225,6 +239,18 @@ def health_details(facts: AppFacts) -> Finding | None:
     return fine("health", "Strangers learn whether the app is well, and no more.")
 
 
+def metrics(facts: AppFacts) -> Finding | None:
+    if "METRICS_ALLOW" not in facts.settings or facts.settings.get("METRICS_ENABLED") is False:
+        return None
+    if hold_everybody(facts.settings["METRICS_ALLOW"]):
+        return advice(
+            "metrics",
+            "METRICS_ALLOW names everybody: strangers can read which routes are asked how often.",
+            "name the network of who scrapes, or set METRICS_TOKEN and leave METRICS_ALLOW out",
+        )
+    return fine("metrics", "Strangers cannot read them.")
+
+
 def webhooks(facts: AppFacts) -> Finding | None:
     urls = facts.settings.get("BROADCAST_WEBHOOKS")
     if not urls:
@@ -237,6 +263,19 @@ def webhooks(facts: AppFacts) -> Finding | None:
             "write https:// in BROADCAST_WEBHOOKS",
         )
     return fine("webhooks", "They are encrypted on their way.")
+
+
+def signing_keys(facts: AppFacts) -> Finding | None:
+    keys = facts.settings.get("STORAGE_SIGNING_KEYS")
+    if not keys:
+        return None  # then it is SECRET_KEY
+    if any(map(_can_be_guessed, keys)):
+        return hurts(
+            "STORAGE_SIGNING_KEYS",
+            "One can be guessed: whoever does reads and writes any file of a local disk.",
+            "write keys as for SECRET_KEY: 32 random bytes each",
+        )
+    return fine("STORAGE_SIGNING_KEYS", "None can be guessed.")
 
 
 def _is_local(url: str) -> bool:
@@ -260,5 +299,7 @@ JUDGES = (
     limits,
     cors,
     health_details,
+    metrics,
     webhooks,
+    signing_keys,
 )

@@ -17,6 +17,8 @@ class AppFacts:
     :param settings: what each of flask_rf's settings came to; those of features that are not set up
         are missing.
     :param rewrites_address: whether werkzeug's ProxyFix changes the client's address.
+    :param knows_scheme: whether what serves it is told which proxies may say that a client came by
+        https.
     :param workers: processes side by side, as far as the environment says.
     :param async_views: endpoints whose view is an ``async def``.
     :param refused_limit: why the app's limits cannot be meant; empty where they can.
@@ -30,6 +32,7 @@ class AppFacts:
     max_content_length: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rewrites_address: bool = False
+    knows_scheme: bool = True
     workers: int = 1
     async_views: tuple[str, ...] = ()
     refused_limit: str = ""

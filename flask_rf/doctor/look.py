@@ -25,6 +25,10 @@ _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 _WANTED = {"gunicorn": "gunicorn", "packaging": "packaging", "psutil": "psutil"}
 
 
+#: Where gunicorn, by itself or by flask_rf.gunicorn, reads whom to believe.
+_BELIEVED = ("FORWARDED_ALLOW_IPS", "TRUSTED_PROXIES", "TRUSTED_PROXIES_FILE")
+
+
 def app_facts(app: Flask) -> AppFacts:
     config = app.config
     return AppFacts(
@@ -38,7 +42,8 @@ def app_facts(app: Flask) -> AppFacts:
         },
         max_content_length=config["MAX_CONTENT_LENGTH"],
         settings=_settings(app),
-        rewrites_address=any(_rewrites_address(layer) for layer in _layers(app.wsgi_app)),
+        rewrites_address=_rewrites(app, "x_for"),
+        knows_scheme=any(map(os.environ.get, _BELIEVED)) or _rewrites(app, "x_proto"),
         workers=_workers(),
         async_views=tuple(
             name for name, view in app.view_functions.items() if iscoroutinefunction(view)
@@ -92,8 +97,10 @@ def _layers(wsgi: Any) -> Iterator[Any]:
         wsgi = next((found for found in inner if callable(found)), None)
 
 
-def _rewrites_address(layer: Any) -> bool:
-    return type(layer).__name__ == "ProxyFix" and getattr(layer, "x_for", 0) > 0
+def _rewrites(app: Flask, what: str) -> bool:
+    """Whether a ProxyFix around the app believes a header, ``"x_for"`` or ``"x_proto"``."""
+    fixes = [layer for layer in _layers(app.wsgi_app) if type(layer).__name__ == "ProxyFix"]
+    return any(getattr(fix, what, 0) > 0 for fix in fixes)
 
 
 def _open_files() -> int | None:

@@ -11,13 +11,13 @@ from flask import Flask
 from .. import hooks
 from ..blueprints import EveryHost
 from ..checks import add_check
+from ..checks import add_checks
 from ..checks import Check
 from ..errors import ConfigurationError
 from ..errors import SetupError
 from ..eventloop import runs_greenlets
 from ..lifecycle import on_worker_leave
 from ..recipe import Recipe
-from ..redis.client import RedisOptions
 from ..settings import resolve
 from .database import DatabaseCheck
 from .disk import DiskCheck
@@ -27,6 +27,7 @@ from .memory import MemoryCheck
 from .monitor import Monitor
 from .options import HealthOptions
 from .redis import RedisCheck
+from .redis import RedisChecks
 from .result import Result
 
 __all__ = [
@@ -64,6 +65,7 @@ class Health(Recipe[Monitor]):
 
     def compile(self, app: Flask) -> Monitor:
         options = resolve(app, HealthOptions, self.given)
+        add_checks(app, RedisChecks(app, options))
         for check in (*_built_in_checks(app, options), *self._checks.values()):
             add_check(app, check)
         monitor = Monitor(app, options)
@@ -130,12 +132,8 @@ def _add_routes(app: Flask, monitor: Monitor, prefix: str) -> None:
 
 
 def _built_in_checks(app: Flask, options: HealthOptions) -> list[Check]:
-    """Those that need no words of the user; only Redis is something to wait for."""
+    """Those that need no words of the user, and that nobody has to wait for."""
     checks = []
-    redis = resolve(app, RedisOptions)
-    if redis.url is not None:
-        ping = RedisCheck(redis.url, redis, options.timeout)
-        checks.append(Check("redis", ping, critical=options.redis_critical))
     for path in options.disk_paths:
         disk = DiskCheck(path, options.disk_warn, options.disk_fail)
         checks.append(Check(f"disk:{path}", disk, ready=False))

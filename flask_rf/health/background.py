@@ -74,5 +74,5 @@ def _repeat(reference: weakref.ref[Background], interval: float) -> None:
 
 def _stale(outcomes: Iterable[Outcome], age: float) -> Iterable[Outcome]:
     for outcome in outcomes:
-        status: Status = "fail" if outcome.check.critical else "warn"
+        status: Status = "fail" if outcome.check.is_critical else "warn"
         yield replace(outcome, result=Result(status, f"no result for {age:.0f} s"))

@@ -1,4 +1,4 @@
-"""``flask rf health``: the checks from the command line, for cron and containers."""
+"""``flask rf health``: the checks from the command line, for cron and people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 @with_appcontext
 @click.pass_context
 def health(context: click.Context) -> None:
-    """Run every check; the exit status is 1 if one fails."""
+    """Run every check from here; the exit status is 1 if one fails.
+
+    The workers that serve are not asked: probe them by HTTP.
+    """
     monitor: Monitor | None = current_app.extensions.get("rf_health")
     if monitor is None:
         raise click.ClickException("health is not set up on this app; add Health(app)")

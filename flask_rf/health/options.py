@@ -46,8 +46,9 @@ class HealthOptions(Options):
     failures: int = setting(
         kinds.whole(1), 1, doc="Failures in a row before a critical check counts as failing."
     )
-    redis_critical: bool = setting(
-        kinds.boolean, False, doc="Whether the app fails without Redis, instead of warning."
+    redis_critical: bool | None = setting(
+        kinds.optional(kinds.boolean),
+        doc="Whether the app fails without Redis; by default where a limit denies without it.",
     )
     disk_paths: tuple[str, ...] = setting(
         directories, derive=lambda app: (app.root_path,), doc="Directories whose disks to watch."

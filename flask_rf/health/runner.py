@@ -91,7 +91,7 @@ class Runner:
         self._failures[check.name] = failures
         if failures == 1:
             logger.warning("the health check %r fails: %s", check.name, result.output)
-        down = check.critical and failures >= self._options.failures
+        down = check.is_critical and failures >= self._options.failures
         return result if down else replace(result, status="warn")
 
 

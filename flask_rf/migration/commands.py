@@ -21,6 +21,7 @@ from .library import Library
 from .settings import Found
 from .settings import found_settings
 from .settings import refusals
+from .source import calls
 from .source import instances
 from .source import Remark
 from .source import remarks
@@ -81,7 +82,8 @@ def _migrate_sources(paths: tuple[Path, ...], write: bool) -> bool:
     known: dict[str, Library] = {}
     for tree in trees.values():
         known.update(instances(tree))
-    found = {file: remarks(tree, known) for file, tree in trees.items()}
+    called = set().union(*map(calls, trees.values()))
+    found = {file: remarks(tree, known, called) for file, tree in trees.items()}
     for file, said in found.items():
         for remark in said:
             _print(f"{file}:{remark.line}: {remark.old}", remark.change)

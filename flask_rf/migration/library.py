@@ -62,6 +62,7 @@ class Library:
     :param keywords: of a callable or method, by its name and the keyword's.
     :param attributes: of an instance, by name.
     :param without: what to know of a call that leaves all of these keywords out.
+    :param alone: what to know of a call in an app whose sources call none of these, by dotted name.
     """
 
     name: str
@@ -72,3 +73,4 @@ class Library:
     keywords: Mapping[str, Mapping[str, Change]] = field(default_factory=dict)
     attributes: Mapping[str, Change] = field(default_factory=dict)
     without: Mapping[str, tuple[tuple[str, ...], Change]] = field(default_factory=dict)
+    alone: Mapping[str, tuple[tuple[str, ...], Change]] = field(default_factory=dict)

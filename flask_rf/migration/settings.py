@@ -20,7 +20,8 @@ from .library import Library
 from .library import not_needed
 from .library import renamed
 
-_FEATURES: dict[str, type[Recipe[Any]]] = {
+#: What takes the place of a library's class.
+FEATURES: dict[str, type[Recipe[Any]]] = {
     "Flask-Limiter": Limiter,
     "Flask-Cors": CORS,
     "Flask-Compress": Compress,
@@ -53,7 +54,7 @@ def refusals(found: list[Found]) -> Iterator[tuple[Library, str]]:
     """What flask_rf says against the settings that go over to it, library by library."""
     for library in dict.fromkeys(one.library.name for one in found):
         ours = [one for one in found if one.library.name == library]
-        feature = _FEATURES.get(library)
+        feature = FEATURES.get(library)
         error = _tried(feature, dict(carried(ours))) if feature is not None else None
         if error is not None:
             yield ours[0].library, error

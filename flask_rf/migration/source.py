@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Set
 from typing import NamedTuple
 
 from .libraries import LIBRARIES
@@ -12,6 +13,7 @@ from .library import Change
 from .library import differs
 from .library import Library
 from .library import missing
+from .settings import FEATURES
 
 _BY_MODULE = {library.module: library for library in LIBRARIES}
 #: What takes the place of a class, whose keywords stay to be looked at: by its name here.
@@ -55,10 +57,18 @@ def instances(tree: ast.Module) -> dict[str, Library]:
     return found
 
 
-def remarks(tree: ast.Module, known: dict[str, Library]) -> list[Remark]:
+def calls(tree: ast.Module) -> set[str]:
+    """The full names of all that is called and was imported: ``flask_cors.CORS``."""
+    imported = _imported(tree)
+    found = {_dotted(node.func, imported) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return found - {""}
+
+
+def remarks(tree: ast.Module, known: dict[str, Library], called: Set[str]) -> list[Remark]:
     """All there is to say about a source, in its order.
 
     :param known: the :func:`instances` of all sources of the app, which may import them.
+    :param called: the :func:`calls` of all sources.
     """
     imported = _imported(tree)
     found: list[Remark] = []
@@ -67,6 +77,7 @@ def remarks(tree: ast.Module, known: dict[str, Library]) -> list[Remark]:
             found += _of_import(node)
         elif isinstance(node, ast.Call):
             found += _of_call(node, imported, known)
+            found += _of_call_alone(node, imported, called)
         elif isinstance(node, ast.Attribute):
             found += _of_attribute(node, imported, known)
         found += _of_settings(node)
@@ -134,19 +145,41 @@ def _of_call(
             yield from _of_what_is_left_out(node, name, library)
 
 
+def _of_call_alone(node: ast.Call, imported: dict[str, str], called: Set[str]) -> Iterator[Remark]:
+    dotted = _dotted(node.func, imported)
+    library = _library_of(_MOVED.get(dotted, dotted))
+    if library is not None:
+        name = dotted.rpartition(".")[2]
+        others, change = library.alone.get(name, ((), _UNKNOWN))
+        if others and not called & {*others}:
+            what = others[0].rpartition(".")[2]
+            yield Remark(node.lineno, "call", f"{name}() without {what}(…)", change, library)
+
+
 def _of_keywords(node: ast.Call, name: str, library: Library, moved: bool) -> Iterator[Remark]:
     table = library.keywords.get(name, {})
+    unknown = _UNKNOWN if _is_class(name, library) else None
+    ours = FEATURES[library.name].options.settings() if moved else {}
     for keyword in node.keywords:
-        change = table.get(keyword.arg or "")
+        if keyword.arg is None:  # **options
+            continue
+        change = table.get(keyword.arg, None if keyword.arg in ours else unknown)
         # Once moved, what there is here by that name is nobody's concern any more.
         if change is None or change.fate == "same" or (moved and change.new == keyword.arg):
             continue
         yield Remark(keyword.value.lineno, "keyword", f"{name}({keyword.arg}=…)", change, library)
 
 
+def _is_class(name: str, library: Library) -> bool:
+    """Whether the table has all keywords of it; of methods it has those that do not go over."""
+    names = {dotted.rpartition(".")[2] for dotted in library.imports}
+    return name in names.intersection(library.keywords)
+
+
 def _of_what_is_left_out(node: ast.Call, name: str, library: Library) -> Iterator[Remark]:
     wanted, change = library.without.get(name, ((), _UNKNOWN))
     given = {keyword.arg for keyword in node.keywords}  # None stands for **options
+    given |= {"app"} if node.args else set()
     if wanted and not given & {*wanted, None}:
         yield Remark(node.lineno, "call", f"{name}() without {wanted[0]}=", change, library)
 

@@ -6,6 +6,7 @@ app, when its routes are complete; a request then costs one decision for all of 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +18,17 @@ from .. import hooks
 from ..errors import ConfigurationError
 from ..lifecycle import on_worker_start
 from ..recipe import Recipe
+from ..redis import add_use
 from ..redis import namespace
+from ..redis import Use
 from ..settings import resolve
 from .by_hand import ByHand
 from .clients import get_remote_address
 from .compiled import CompiledLimiter
 from .declarations import Declarations
 from .decorators import LimitMark
+from .familiar import by_our_names
+from .familiar import with_terms
 from .limit import Limit
 from .options import LimiterOptions
 from .responses import Decision
@@ -49,22 +54,14 @@ __all__ = [
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What Flask-Limiter calls these options.
-_FLASK_LIMITER_NAMES = {
-    "key_func": "key",
-    "default_limits": "default",
-    "application_limits": "application",
-    "headers_enabled": "headers",
-    "storage_uri": "redis_url",
-}
-
 
 class Limiter(Recipe[CompiledLimiter], ByHand):
     """Limits how often clients may ask.
 
     :param app_or_key: the app to set up at once, or the function that gives whose request it is.
-    :param options: the fields of :class:`~.options.LimiterOptions`, by Flask-Limiter's names too.
-    :raises TypeError: an unknown option.
+    :param options: the fields of :class:`~.options.LimiterOptions`, by Flask-Limiter's names too,
+        and its terms of the default and application limits (``default_limits_cost``).
+    :raises TypeError: an unknown option, or one of Flask-Limiter's that does not exist here.
     :raises ConfigurationError: a setting cannot be meant.
     """
 
@@ -78,22 +75,21 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         app: Flask | None = None,
         **options: Any,
     ) -> None:
-        given = {_FLASK_LIMITER_NAMES.get(name, name): value for name, value in options.items()}
+        given, self._terms = by_our_names(options)
         if isinstance(app_or_key, Flask):
             app = app_or_key
         elif app_or_key is not None:
             given["key"] = app_or_key
-        if given.get("redis_url") == "memory://":
-            given["backend"] = "memory"
-            del given["redis_url"]
         self._declarations = Declarations()
         super().__init__(app, **given)
 
     def compile(self, app: Flask) -> CompiledLimiter:
-        options = resolve(app, LimiterOptions, self.given)
+        options = self._with_terms(resolve(app, LimiterOptions, self.given))
         space = f"{namespace(app)}:rl"
         store = make_store(app, options)
         compiled = CompiledLimiter(app, options, self._declarations, store, space)
+        if options.redis_url and store.shared:
+            add_use(app, Use("ratelimit", options.redis_url, compiled.needs_redis))
         self._declarations.apps.add(app)
         on_worker_start(app, compiled.start_worker)
         if options.enabled:
@@ -234,6 +230,16 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
         """
         with (app or self.app).app_context():
             self.compiled.compile_plan()
+
+    def _with_terms(self, options: LimiterOptions) -> LimiterOptions:
+        added: dict[str, Any] = {}
+        for group, terms in self._terms.items():
+            try:
+                added[group] = with_terms(getattr(options, group), terms)
+            except ValueError as error:  # the cost, of all terms
+                option, cost = f"{group}_limits_cost", terms["cost"]
+                raise ConfigurationError(option, cost, str(error), "argument") from None
+        return dataclasses.replace(options, **added)
 
     def _enforce(self, declared: Any) -> None:
         self.compiled.enforce(declared)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from flask import current_app
@@ -22,6 +25,7 @@ from .plan import LETTERS
 from .plan import Place
 from .plan import Policy
 from .plan import PREFLIGHT
+from .plan import scope_of
 from .store import Claim
 
 _KEY = re.compile(r"(.*?):([a-z])(\d+)/(\d+):([^{]*):\{.*\}", re.DOTALL)
@@ -41,7 +45,8 @@ def limits_command(context: click.Context) -> None:
 def show(key: str) -> None:
     """Show what KEY, an address or whatever limits count by, has left."""
     compiled = _shared_limiter()
-    rows = [_left(compiled, found) for found in _keys(compiled, key)]
+    scopes = _scopes(compiled)
+    rows = [_left(compiled, found, scopes) for found in _keys(compiled, key)]
     if not rows:
         click.echo(f"Nothing is counted for {key}.")
         return
@@ -100,13 +105,14 @@ def _texts(entry: Entry) -> tuple[str, ...]:
 
 def _explain(item: Policy | Place) -> str:
     if isinstance(item, Place):
-        source = item.dynamic.source
-        return f"what {getattr(source, '__qualname__', source)}() says in the request"
+        return f"what {_name(item.dynamic.source)}() says in the request"
     limit = item.limit
-    by = getattr(limit.key, "__qualname__", limit.key) or "client"
+    by = _name(limit.key) or "client"
     facts = [f"{limit} by {by}", item.strategy]
     if limit.shared:
-        facts.append(f"counted together as {limit.scope!r}")
+        scope = limit.scope
+        shown = f"what {_name(scope)}() says" if callable(scope) else repr(scope)
+        facts.append(f"counted together as {shown}")
     if limit.cost != 1:
         facts.append("costs " + (str(limit.cost) if isinstance(limit.cost, int) else "vary"))
     if limit.deduct_when is not None:
@@ -120,13 +126,43 @@ def _explain(item: Policy | Place) -> str:
     return ", ".join(facts)
 
 
+def _name(function: Any) -> Any:
+    """A function by its name; what is none as it is."""
+    return getattr(function, "__qualname__", function)
+
+
 def _keys(compiled: CompiledLimiter, key: str) -> list[str]:
     address = parse_address(key.partition("/")[0])
     client = network_of(str(address), compiled.options.ipv6_prefix) if address else key
-    return sorted(compiled.store.keys(compiled.namespace, f"{{{bounded(client)}}}"))
+    found = {*compiled.store.keys(compiled.namespace, f"{{{bounded(client)}}}")}
+    # What a function says of the scope stands in front of the client; what is no such limit's
+    # may be another client's own.
+    scoped = {prefix for prefix, policy in _policies(compiled) if callable(policy.limit.scope)}
+    joined = compiled.store.keys(compiled.namespace, f"|{client}}}") if scoped else ()
+    return sorted(found | {other for other in joined if _prefix_of(other) in scoped})
 
 
-def _left(compiled: CompiledLimiter, key: str) -> tuple[str, ...]:
+def _policies(compiled: CompiledLimiter) -> Iterator[tuple[str, Policy]]:
+    plan = compiled.compile_plan()
+    for entry in (*plan.entries.values(), plan.unrouted):
+        yield from ((item.prefix, item) for item in entry if isinstance(item, Policy))
+
+
+def _prefix_of(key: str) -> str:
+    return f"{key.partition('{')[0]}{{"
+
+
+def _scopes(compiled: CompiledLimiter) -> dict[str, str]:
+    """What policies count at, by their prefix, where a long name is but a digest."""
+    found: dict[str, str] = {}
+    for (endpoint, method), entry in compiled.compile_plan().entries.items():
+        for item in entry:
+            if isinstance(item, Policy):
+                found[item.prefix] = scope_of(item.limit, endpoint, method)
+    return found
+
+
+def _left(compiled: CompiledLimiter, key: str, scopes: Mapping[str, str]) -> tuple[str, ...]:
     match = _KEY.fullmatch(key)
     if match is None:  # counted by hand: only the code that counts knows how many are too many
         return ("by hand", key, "", "")
@@ -136,6 +172,7 @@ def _left(compiled: CompiledLimiter, key: str) -> tuple[str, ...]:
     policy = Policy(limit, strategy, "local", "", "")
     verdict = compiled.store.take([Claim(policy, key, 0)])[0]
     wait = f"{verdict.reset / 1e6:.0f} s"
+    scope = scopes.get(_prefix_of(key), scope)
     return (f"{limit}, {strategy}", scope, f"{verdict.remaining} of {count}", wait)
 
 

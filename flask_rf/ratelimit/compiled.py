@@ -141,6 +141,15 @@ class CompiledLimiter:
         announce(self.app, decisions, admitted=not denying, started=started)
         return decisions, denying
 
+    def needs_redis(self) -> bool:
+        """Whether requests are refused while Redis is away.
+
+        Limits known only in a request, and those of sockets, count from the first one on.
+        """
+        if self._plan is None:
+            self.compile_plan()
+        return self.options.enabled and self.maker.denies
+
     def _settle_at_teardown(self) -> None:
         """Not before something is owed: in apps that lend nothing it would cost 3 µs a request."""
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,10 @@ from weakref import WeakSet
 
 from flask import Flask
 
+from ..views import blueprints
+from ..views import chain
+from ..views import handled
+from ..views import handler
 from .limit import Declared
 from .plan import Endpoint
 from .plan import OTHER
@@ -66,13 +69,13 @@ class Declarations:
         self, app: Flask, name: str, methods: set[str], automatic: bool, exempt: bool
     ) -> Endpoint:
         view = app.view_functions.get(name)
-        blueprints = [app.blueprints[path] for path in _blueprints(name) if path in app.blueprints]
-        layers = [*_layers(view), *blueprints]
+        within = [app.blueprints[path] for path in blueprints(name) if path in app.blueprints]
+        layers = [*_layers(view), *within]
         static = name == "static" or name.endswith(".static")
         return Endpoint(
             name=name,
             methods=frozenset(methods),
-            levels=(self._limits_of(_view_layers(view)), *map(self._of, blueprints)),
+            levels=(self._limits_of(_view_layers(view)), *map(self._of, within)),
             by_method={method: self._of_method(view, method) for method in methods},
             automatic_options=automatic,
             exempt=exempt or static or any(layer in self._exempt for layer in layers),
@@ -88,44 +91,22 @@ class Declarations:
         return tuple(limit for target in targets for limit in self._of(target))
 
     def _of_method(self, view: Any, method: str) -> tuple[Declared, ...]:
-        handler = _handler(getattr(view, "view_class", None), method)
-        return self._limits_of(_chain(handler))
+        return self._limits_of(chain(handler(view, method)))
 
 
 _EVERY_METHOD = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER}
 
 
-def _chain(function: Any) -> Iterator[Any]:
-    """``function`` and what it wraps, as functools.wraps and partial leave it."""
-    while function is not None:
-        yield function
-        wrapped = getattr(function, "__wrapped__", None)
-        function = function.func if isinstance(function, functools.partial) else wrapped
-
-
 def _view_layers(view: Any) -> Iterator[Any]:
     """All a view is made of, save the functions of single HTTP methods."""
-    yield from _chain(view)
+    yield from chain(view)
     view_class = getattr(view, "view_class", None)
     if view_class is not None:
         yield from (base for base in view_class.__mro__ if base is not object)
-        yield from _chain(getattr(view_class, "dispatch_request", None))
+        yield from chain(getattr(view_class, "dispatch_request", None))
 
 
 def _layers(view: Any) -> Iterator[Any]:
     yield from _view_layers(view)
-    view_class = getattr(view, "view_class", None)
-    for method in getattr(view, "methods", None) or ():
-        yield from _chain(_handler(view_class, method))
-
-
-def _handler(view_class: Any, method: str) -> Any:
-    """The function of a class-based view that answers ``method``; GET's answers HEAD too."""
-    found = getattr(view_class, method.lower(), None)
-    return getattr(view_class, "get", None) if found is None and method == "HEAD" else found
-
-
-def _blueprints(endpoint: str) -> list[str]:
-    """The names of an endpoint's blueprints, innermost first."""
-    parts = endpoint.split(".")[:-1]
-    return [".".join(parts[: n + 1]) for n in reversed(range(len(parts)))]
+    for _, function in handled(view):
+        yield from chain(function)

@@ -100,7 +100,7 @@ def strategy(raw: Any) -> str:
 class Limit:
     """One limit and its terms; the methods return changed copies.
 
-    :param rate: how many requests in how much time.
+    :param rate: how many requests in how much time; its text, too, as Flask-Limiter has it.
     :param key: whose requests are counted: a value, or a function giving one; None is the
         client's address.
     :param cost: what one request takes from the quota, or a function giving it.
@@ -140,6 +140,8 @@ class Limit:
     lease: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rate, Rate):
+            object.__setattr__(self, "rate", _only_rate(self.rate))
         if self.strategy is not None:
             object.__setattr__(self, "strategy", strategy(self.strategy))
         if self.on_error is not None and self.on_error not in ON_ERROR:
@@ -194,16 +196,37 @@ class Limit:
         return dataclasses.replace(self, respond=respond)
 
 
+def _only_rate(text: Any) -> Rate:
+    rates = parse_rates(text) if isinstance(text, str) else ()
+    if len(rates) != 1:
+        raise ValueError(f"a limit has one rate, not {text!r}; write Limit.per_minute(5)")
+    return rates[0]
+
+
+class _Later:
+    """Limits that are known later than the terms which are added to each."""
+
+    terms: tuple[tuple[str, Any], ...]
+
+    @property
+    def override_defaults(self) -> bool:
+        return bool(dict(self.terms).get("override_defaults", True))
+
+
 @dataclass(frozen=True)
-class Dynamic:
+class Dynamic(_Later):
     """Limits known only in the request: ``source`` gives them, ``terms`` are added to each."""
 
     source: Callable[[], Any]
     terms: tuple[tuple[str, Any], ...]
 
     @property
-    def override_defaults(self) -> bool:
-        return bool(dict(self.terms).get("override_defaults", True))
+    def on_error(self) -> str | None:
+        return dict(self.terms).get("on_error")
+
+    @property
+    def shadow(self) -> bool:
+        return bool(dict(self.terms).get("shadow", False))
 
     def limits(self, given: Any) -> tuple[Limit, ...]:
         """The limits that ``given``, what the source returned, comes to.
@@ -214,7 +237,7 @@ class Dynamic:
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(_Later):
     """A reference to limits defined under a name, perhaps later than it is used."""
 
     name: str

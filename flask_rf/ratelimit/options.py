@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
@@ -15,6 +16,7 @@ from ..redis import RedisOptions
 from ..settings import Options
 from ..settings import resolve
 from ..settings import setting
+from . import familiar
 from .limit import as_limits
 from .limit import Declared
 from .limit import ON_ERROR
@@ -28,6 +30,8 @@ def _default_url(app: Flask) -> str | None:
 @dataclass(frozen=True)
 class LimiterOptions(Options):
     prefix: ClassVar[str] = "RATE_LIMIT_"
+    foreign: ClassVar[Mapping[str, str]] = familiar.OPTIONS
+    foreign_settings: ClassVar[Mapping[str, str]] = familiar.SETTINGS
 
     enabled: bool = setting(kinds.boolean, True, doc="Whether anything is limited at all.")
     backend: str | None = setting(

@@ -87,18 +87,26 @@ class Policy:
         return f"{self.prefix}{bounded(key)}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class PolicyMaker:
     """Turns limits into policies by an app's settings.
 
     :param namespace: begins every key.
+    :ivar denies: whether one was noted that refuses requests while Redis is away.
     """
 
     namespace: str
     strategy: str = "sliding-window"
     on_error: str = "local"
+    denies: bool = field(default=False, init=False)
+
+    def note(self, limit: Limit | Dynamic) -> None:
+        """Remember whether a limit refuses requests while Redis is away; a shadow refuses none."""
+        if (limit.on_error or self.on_error) == "deny" and not limit.shadow:
+            self.denies = True
 
     def make(self, limit: Limit, scope: str) -> Policy:
+        self.note(limit)
         strategy = "concurrency" if limit.lease else limit.strategy or self.strategy
         rate = limit.rate
         where = f"{LETTERS[strategy]}{rate.count}/{rate.seconds}:{_short(scope)}"
@@ -216,6 +224,7 @@ class Planner:
         for declared in chosen:
             limit = self._resolve(declared, f"the limit of {endpoint}")
             if isinstance(limit, Dynamic):
+                self.maker.note(limit)
                 entry[limit] = Place(limit, endpoint, method, self.maker)
             elif applies(limit, method):
                 policy = self.maker.make(limit, scope_of(limit, endpoint, method))
@@ -238,7 +247,7 @@ def nearest(levels: Iterable[tuple[Declared, ...]]) -> tuple[Declared, ...]:
     chosen: tuple[Declared, ...] = ()
     for level in levels:
         chosen += level
-        if any(_overrides(declared) for declared in level):
+        if any(declared.override_defaults for declared in level):
             break
     return chosen
 
@@ -264,16 +273,8 @@ def bounded(key: str) -> str:
     if len(key) <= LONGEST_KEY // 4 and key.isascii() and key[:1] != "}":
         return key
     raw = key.encode("utf-8", "backslashreplace")
-    kept = len(raw) <= LONGEST_KEY and _encodes(key) and key[:1] != "}"
+    kept = len(raw) <= LONGEST_KEY and raw.decode() == key and key[:1] != "}"
     return key if kept else "#" + _digest(raw, 16)
-
-
-def _encodes(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _short(scope: str) -> str:
@@ -291,9 +292,3 @@ def _policy_name(limit: Limit) -> str:
     own = limit.scope if isinstance(limit.scope, str) else ""
     name = f"{own}-{rate}" if own else rate
     return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
-
-
-def _overrides(declared: Declared) -> bool:
-    if isinstance(declared, Named):
-        return bool(dict(declared.terms).get("override_defaults", True))
-    return declared.override_defaults

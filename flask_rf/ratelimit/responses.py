@@ -143,7 +143,10 @@ def nearest_of(decisions: Sequence[Decision]) -> Decision:
 
 
 def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
-    """The headers that tell what is left."""
+    """The headers that tell what is left; nobody needs to slow down for a shadow limit."""
+    decisions = [told for told in decisions if not told.claim.policy.limit.shadow]
+    if not decisions:
+        return []
     policies, quotas = [], []
     for (policy, _, _, _), verdict in decisions:
         policies.append(policy.header)

@@ -5,10 +5,7 @@ They are redis-py's connections without its pool, whose events and metrics cost 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from threading import Lock
 from typing import Any
 
 from .client import failures
@@ -16,8 +13,7 @@ from .client import own_connection
 from .client import RedisServer
 from .primary import Command
 from .primary import made_for
-
-_PAUSE = 0.002  # seconds between two looks whether a connection has come free
+from .waiting import Shelf
 
 
 class Pool:
@@ -31,11 +27,8 @@ class Pool:
 
     def __init__(self, server: RedisServer, most: int, patience: float) -> None:
         self._server = server
-        self._most = most
         self._patience = patience
-        self._made = 0
-        self._making = Lock()
-        self._idle: list[Any] = []  # the one used last at the end, and taken first
+        self._connections = Shelf([None] * most)  # None has yet to be made
 
     def execute(self, command: tuple[Any, ...]) -> Any:
         """Send ``command`` and wait for its reply.
@@ -72,43 +65,30 @@ class Pool:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        closed = []
-        while self._idle:
-            with suppress(IndexError):  # another thread took the last one
-                closed.append(self._idle.pop())
-                closed[-1].disconnect()
-        self._idle[:0] = closed
+        idle = self._connections.take_idle()
+        for connection in idle:
+            if connection is not None:
+                connection.disconnect()
+        self._connections.put_back(*reversed(idle))
 
     def _borrow(self) -> Any:
         """A connection, which may have to be dialled.
 
         :raises redis.exceptions.MaxConnectionsError: all were in use all the time.
         """
+        connection = self._connections.take(self._patience)
+        if connection is not None:
+            return connection
         try:
-            return self._idle.pop()
-        except IndexError:
-            return self._another()
-
-    def _another(self) -> Any:
-        from redis.exceptions import MaxConnectionsError
-
-        deadline = time.monotonic() + self._patience
-        while True:
-            with self._making:
-                if self._made < self._most:
-                    connection = own_connection(self._server.client)
-                    self._made += 1
-                    return connection
-            time.sleep(_PAUSE)
-            with suppress(IndexError):
-                return self._idle.pop()
-            if time.monotonic() > deadline:
-                raise MaxConnectionsError(f"all connections were in use for {self._patience} s")
+            return own_connection(self._server.client)
+        except BaseException:
+            self._connections.put_back(None)
+            raise
 
     def _give_back(self, connection: Any) -> None:
         if connection._sock is None:
             self.close()  # the others may lead to the server that was lost, too
-        self._idle.append(connection)
+        self._connections.put_back(connection)
 
 
 def _connect(connection: Any) -> None:

@@ -23,6 +23,7 @@ from flask.cli import with_appcontext
 from ..errors import StorageError
 from .disk import Disk
 from .disks import Disks
+from .driver import FileInfo
 from .driver import Visibility
 from .path import directory_path
 
@@ -78,9 +79,9 @@ def ls(disk: Disk, directory: str, recursive: bool, long: bool) -> None:
     else:
         directories, files = disk.directories(directory), disk.files(directory)
     for path in directories:
-        click.echo(f"{'':>14}  {'':20}  {path}/" if long else f"{path}/")
+        click.echo(_columns("", "", "", f"{path}/") if long else f"{path}/")
     for path in files:
-        click.echo(_line(disk, path) if long else path)
+        click.echo(_line(disk.info(path), path) if long else path)
 
 
 @_disk_command("put")
@@ -161,9 +162,13 @@ def _disks() -> Disks:
     return disks
 
 
-def _line(disk: Disk, path: str) -> str:
-    info = disk.info(path)
-    return f"{info.size:>14,}  {info.last_modified:%Y-%m-%d %H:%M:%S}   {path}"
+def _line(info: FileInfo, path: str) -> str:
+    date = f"{info.last_modified:%Y-%m-%d %H:%M:%S}"
+    return _columns(f"{info.size:,}", date, info.mime_type, path)
+
+
+def _columns(size: str, date: str, kind: str, path: str) -> str:
+    return f"{size:>14}  {date:19}  {kind:24}  {path}"
 
 
 def _size_of(file: BinaryIO) -> int | None:

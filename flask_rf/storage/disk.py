@@ -46,6 +46,16 @@ class Disk(Serving):
         with self._operation("delete_directory", directory):
             self.driver.delete_directory(directory_path(directory))
 
+    def path(self, path: str = "") -> str:
+        """Where a file or a directory of a local disk is, for other programs: ffmpeg, rsync.
+
+        Whoever opens it there follows symbolic links, which the disk does not.
+
+        :raises Unsupported: the disk is none of this machine's.
+        """
+        with self._operation("path", path):
+            return self.driver.path(directory_path(path))
+
     def scoped(self, directory: str) -> Disk:
         """A directory of this disk as a disk, out of which no path leads."""
         prefix = directory_path(directory)

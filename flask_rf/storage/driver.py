@@ -31,7 +31,7 @@ class FileInfo:
     :param size: bytes.
     :param etag: changes with the content; without quotes.
     :param last_modified: UTC.
-    :param content_type: its MIME type.
+    :param content_type: its MIME type, with the charset of what was written as text.
     :param metadata: what was given to ``put``; names in lower case.
     """
 
@@ -40,6 +40,11 @@ class FileInfo:
     last_modified: datetime
     content_type: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mime_type(self) -> str:
+        """The type without its parameters."""
+        return self.content_type.partition(";")[0].rstrip()
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,13 @@ class Driver(ABC):
     def url(self, path: str) -> str | None:
         """Where everybody can read a public file; None if the app itself must serve it."""
         return None
+
+    def path(self, path: str) -> str:
+        """Where a file or a directory is for other programs of this machine.
+
+        :raises Unsupported: this disk is none of this machine's.
+        """
+        raise Unsupported("its files have no paths on this machine: read_stream() carries them")
 
     def temporary_url(self, path: str, seconds: int, name: str | None) -> str | None:
         """Where a file can be read for a while; None if the app itself must serve it.

@@ -134,6 +134,9 @@ class LocalDriver(Driver):
     def url(self, path: str) -> str | None:
         return None if self._public_url is None else f"{self._public_url}/{quote(path)}"
 
+    def path(self, path: str) -> str:
+        return os.path.join(self._root, path) if path else self._root
+
     def tidy(self, seconds: float) -> int:
         with translated():
             return uninterrupted(self._tidy, time.time() - seconds)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import Incomplete
+from ..errors import Unsupported
 from .disposition import attachment
 from .driver import UploadTerms
 from .parts import MIB
@@ -13,6 +16,22 @@ from .parts import ranges
 
 #: Bytes up to which a file is uploaded in one piece.
 SINGLE = 100 * MIB
+
+
+def address(endpoint: str, bucket: str, path_style: bool) -> str:
+    """Where the files of a bucket are, as boto3 itself has it.
+
+    :raises Unsupported: the bucket is the ARN of an access point.
+    """
+    if bucket.startswith("arn:"):
+        raise Unsupported("an access point has no URL for everybody: set public_url")
+    server = urlsplit(endpoint)
+    folder = server.path.rstrip("/")
+    # Certificates are of *.s3.eu-west-1.amazonaws.com: what has dots of its own is not covered.
+    dots = "" if server.scheme == "https" else "."
+    if path_style or not re.fullmatch(rf"[a-z0-9][a-z0-9{dots}-]{{1,61}}[a-z0-9]", bucket):
+        return f"{server.scheme}://{server.netloc}{folder}/{bucket}"
+    return f"{server.scheme}://{bucket}.{server.netloc}{folder}"
 
 
 def download(client: Any, target: dict[str, str], seconds: int, name: str | None) -> str:

@@ -98,8 +98,11 @@ class Reading:
         return self.info(path).size
 
     def mime_type(self, path: str) -> str:
-        """A file's MIME type: as given to ``put``, by its name, or by its first bytes."""
-        return self.info(path).content_type
+        """A file's MIME type: as given to ``put``, by its name, or by its first bytes.
+
+        Without parameters such as a charset, which ``info(path).content_type`` has.
+        """
+        return self.info(path).mime_type
 
     def last_modified(self, path: str) -> datetime:
         """When a file was written; UTC."""

@@ -12,7 +12,6 @@ from datetime import timedelta
 from datetime import timezone
 from typing import Any
 from urllib.parse import quote
-from urllib.parse import urlsplit
 
 from ..errors import AlreadyExists
 from ..errors import Conflict
@@ -237,11 +236,8 @@ class S3Driver(Driver):
     def url(self, path: str) -> str:
         if self._public_url is not None:
             return f"{self._public_url}/{quote(path)}"
-        base = urlsplit(self._client.meta.endpoint_url)
-        host, folder = base.netloc, base.path.rstrip("/")
-        if self._account.path_style:
-            return f"{base.scheme}://{host}{folder}/{self._bucket}/{quote(path)}"
-        return f"{base.scheme}://{self._bucket}.{host}{folder}/{quote(path)}"
+        endpoint, path_style = self._client.meta.endpoint_url, self._account.path_style
+        return f"{presigned.address(endpoint, self._bucket, path_style)}/{quote(path)}"
 
     def temporary_url(self, path: str, seconds: int, name: str | None) -> str:
         with translated():

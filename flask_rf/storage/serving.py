@@ -27,6 +27,7 @@ from .signature import Leave
 from .signature import lifetime
 from .terms import checked_size
 from .terms import checked_type
+from .terms import with_charset
 from .wrappers import Mount
 from .writing import Writing
 
@@ -177,7 +178,7 @@ class Serving(Writing):
 
 
 def _described(response: Response, info: FileInfo) -> Response:
-    response.content_type = info.content_type
+    response.content_type = with_charset(info.content_type)
     response.content_length = info.size
     response.last_modified = info.last_modified
     response.set_etag(info.etag)

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +32,7 @@ class Source:
     :param size: bytes a stream has, where it cannot tell itself. Another end is an error.
     :param max_bytes: the most that is accepted.
     :param progress: called as bytes are stored.
+    :ivar is_text: whether it came as text, and so is UTF-8.
     :raises TooLarge: the size is known and above ``max_bytes``.
     :raises TypeError: the content is none of these.
     """
@@ -43,6 +45,7 @@ class Source:
         max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> None:
+        self.is_text = isinstance(content, str)
         self._stream = _stream_of(content)
         self._on_disk = _is_on_disk(self._stream)
         self._announced = size
@@ -116,6 +119,20 @@ class Source:
     def _check_end(self) -> None:
         if self._announced is not None and self._read < self._announced:
             raise Incomplete(f"ended after {self._read} of {self._announced} bytes")
+
+
+class PieceStream:
+    """Pieces as a stream to read from, one after the other."""
+
+    def __init__(self, *contents: Iterable[bytes]) -> None:
+        self._pieces = (piece for content in contents for piece in content)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+        rest = self._rest or memoryview(next(self._pieces, b""))
+        self._rest = rest[size:]
+        return bytes(rest[:size])
 
 
 def _stream_of(content: Any) -> Any:

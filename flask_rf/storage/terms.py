@@ -15,6 +15,7 @@ MAX_METADATA = 2048
 # RFC 9110, section 8.3.1.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(\s*;\s*{_TOKEN}=({_TOKEN}|\"[ -~]*\"))*")
+_CHARSET = re.compile(r";\s*charset\s*=", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _VALUE = re.compile(r"[!-~]([ -~]*[!-~])?|")
 
@@ -24,6 +25,17 @@ def checked_type(content_type: str) -> str:
     if isinstance(content_type, str) and _TYPE.fullmatch(content_type):
         return content_type
     raise ValueError(f"{content_type!r} is no MIME type; write one like image/png")
+
+
+def with_charset(content_type: str) -> str:
+    """A type of text with its charset: UTF-8, where it names none.
+
+    As Flask has it; browsers would take windows-1252. JSON knows no charset (RFC 8259, section
+    11), and SVG, which is XML, is UTF-8 where nothing says otherwise.
+    """
+    if content_type.lower().startswith("text/") and not _CHARSET.search(content_type):
+        return f"{content_type}; charset=utf-8"
+    return content_type
 
 
 def checked_size(name: str, size: Any) -> int | None:

@@ -25,6 +25,7 @@ from .driver import Terms
 from .driver import UploadTerms
 from .driver import Visibility
 from .path import join
+from .source import PieceStream
 from .source import Source
 
 logger = logging.getLogger("flask_rf")
@@ -110,6 +111,9 @@ class Forwarding(Driver):
 
     def url(self, path: str) -> str | None:
         return self._inner.url(self._at(path))
+
+    def path(self, path: str) -> str:
+        return self._inner.path(self._at(path))
 
     def temporary_url(self, path: str, seconds: int, name: str | None) -> str | None:
         return self._inner.temporary_url(self._at(path), seconds, name)
@@ -274,23 +278,12 @@ class ReadThrough(Forwarding):
     def url(self, path: str) -> str | None:
         return self._promoted(path).url(path)
 
+    def path(self, path: str) -> str:
+        return self._promoted(path).path(path)
+
     def temporary_url(self, path: str, seconds: int, name: str | None) -> str | None:
         return self._promoted(path).temporary_url(path, seconds, name)
 
     def check(self) -> None:
         self._inner.check()
         self._fallback.check()
-
-
-class PieceStream:
-    """Pieces as a stream to read from, one after the other."""
-
-    def __init__(self, *contents: Pieces | Sequence[bytes]) -> None:
-        self._pieces = (piece for content in contents for piece in content)
-        self._rest = memoryview(b"")
-
-    def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; none at the end."""
-        rest = self._rest or memoryview(next(self._pieces, b""))
-        self._rest = rest[size:]
-        return bytes(rest[:size])

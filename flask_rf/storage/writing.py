@@ -28,13 +28,14 @@ from .path import join
 from .reading import Reading
 from .sniff import extension_of
 from .sniff import type_of_name
+from .source import PieceStream
 from .source import Progress
 from .source import Source
 from .terms import checked_metadata
 from .terms import checked_type
 from .terms import checked_visibility
 from .terms import is_allowed
-from .wrappers import PieceStream
+from .terms import with_charset
 
 #: How often an append or a prepend is tried that others overtake.
 _ATTEMPTS = 12
@@ -60,7 +61,8 @@ class Writing(Reading):
         """Write a file, whole or not at all, over the one that is there.
 
         :param content: bytes, text (as UTF-8), or a stream in binary mode.
-        :param content_type: its MIME type; if None, what the name says, else the first bytes.
+        :param content_type: its MIME type; if None, what the name says, else the first bytes,
+            with ``charset=utf-8`` where the content is text.
         :param metadata: names of letters, digits and ``-``; ASCII texts; 2 KB at most.
         :param visibility: ``"public"`` or ``"private"``; the disk's own by default.
         :param if_none_match: create the file, never replace one.
@@ -75,7 +77,7 @@ class Writing(Reading):
         with self._operation("put", path) as operation:
             checked = file_path(path)
             source = Source(content, size=size, max_bytes=max_bytes, progress=progress)
-            kind = content_type or type_of_name(checked) or source.sniff()
+            kind = content_type or _type_of(checked, source)
             terms = _terms(kind, metadata, visibility, if_none_match, if_match)
             self._write(operation, checked, source, terms)
 
@@ -118,6 +120,7 @@ class Writing(Reading):
                 raise WrongType(f"{kind} is not accepted here")
             name = f"{secrets.token_hex(16)}.{extension_of(kind)}"
             path = file_path(join(directory_path(directory), name))
+            kind = with_charset(kind) if source.is_text else kind
             terms = _terms(kind, metadata, visibility, if_none_match=False)
             self._write(operation, path, source, terms)
             return path
@@ -186,10 +189,11 @@ class Writing(Reading):
         self, name: str, path: str, content: Any, order: Callable[[Any, Any], tuple[Any, Any]]
     ) -> None:
         with self._operation(name, path) as operation:
-            new = Source(content).read_all()
+            checked, source = file_path(path), Source(content)
+            kind, new = _type_of(checked, source), source.read_all()
             for attempt in count(1):
                 try:
-                    self._replace(operation, file_path(path), new, order)
+                    self._replace(operation, checked, new, kind, order)
                     return
                 except (AlreadyExists, Conflict, Incomplete, NotFound):
                     if attempt == _ATTEMPTS:
@@ -202,22 +206,30 @@ class Writing(Reading):
         operation: Operation,
         path: str,
         new: bytes,
+        kind: str,
         order: Callable[[Any, Any], tuple[Any, Any]],
     ) -> None:
-        """Put ``new`` beside the content that is there, and write both if it still is."""
+        """Put ``new`` beside the content that is there, and write both if it still is.
+
+        :param kind: the MIME type of a file that is not there yet.
+        """
         info: FileInfo | None = None
         with suppress(NotFound):
             info = self.driver.info(path)
         if info is None:
-            source = Source(new)
-            kind = type_of_name(path) or source.sniff()
-            self._write(operation, path, source, _terms(kind, if_none_match=True))
+            self._write(operation, path, Source(new), _terms(kind, if_none_match=True))
             return
         with closing(self.driver.open(path, 0, info.size)) as old:
             source = Source(PieceStream(*order(old, [new])), size=info.size + len(new))
             visibility = self.driver.visibility_to_keep(path)
             terms = Terms(info.content_type, info.metadata, visibility, if_match=info.etag)
             self._write(operation, path, source, terms)
+
+
+def _type_of(path: str, source: Source) -> str:
+    """The MIME type of what is to be written, where nobody tells it."""
+    kind = type_of_name(path) or source.sniff()
+    return with_charset(kind) if source.is_text else kind
 
 
 def _terms(

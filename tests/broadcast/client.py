@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 
 import websocket
 
+_PATIENCE = 30.0  # seconds; the first request may come before its worker is up
+
 
 class Socket:
     """One connection to ``/app/<key>``; ``id`` is the socket id the server gave.
@@ -34,7 +36,7 @@ class Socket:
     ) -> None:
         self.port = port
         url = f"{scheme}://127.0.0.1:{port}{path}"
-        self._ws = websocket.create_connection(url, timeout=10, **options)
+        self._ws = websocket.create_connection(url, timeout=_PATIENCE, **options)
         self.opened.append(self)
         self.greeting = self.receive()
         data = self.greeting.get("data")
@@ -110,7 +112,7 @@ class Socket:
 def post(port: int, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -118,7 +120,7 @@ def post(port: int, path: str, body: bytes, **headers: str) -> tuple[int, bytes]
 
 def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
     """Status and body of an answer that ends."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
     connection.request("GET", path, headers=headers)
     with closing(connection), connection.getresponse() as response:
         return response.status, response.read()
@@ -166,9 +168,9 @@ class Stream:
         headers |= {"X-User": user} if user else {}
         headers |= {"Last-Event-ID": last_id} if last_id else {}
         query = query or urlencode([("channel", name) for name in channels])
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         if tls is not None:
-            self._connection = HTTPSConnection("127.0.0.1", port, timeout=10, context=tls)
+            self._connection = HTTPSConnection("127.0.0.1", port, timeout=_PATIENCE, context=tls)
         self._connection.request("GET", f"/broadcasting/sse?{query}", headers=headers)
         self._socket = self._connection.sock  # http.client forgets it where the server closes
         self.response = self._connection.getresponse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import ClassVar
 
 from flask_rf.broadcast.broker import Broker
 from flask_rf.broadcast.envelope import Envelope
@@ -15,10 +16,15 @@ class Ear:
     """What one process hears of a broker.
 
     :ivar links: what it was told of its link.
+
+    The brokers that a test starts are stopped after it.
     """
+
+    started: ClassVar[list[Broker]] = []
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.started.append(broker)
         self.events: list[tuple[str, Envelope]] = []
         self.links: list[bool] = []
         broker.start(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.parts.gunicorn import Gunicorn
@@ -18,17 +19,17 @@ Server = Gunicorn | Werkzeug
 @contextmanager
 def served(kind: str, folder: Path, **settings: str) -> Iterator[Server]:
     """One of :data:`KINDS`; of gevent with Redis there are two workers."""
-    redis = RedisProcess(folder) if kind == "gevent+redis" else None
-    server: Server
-    if redis:
-        server = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url, **settings)
-    elif kind == "gevent":
-        server = Gunicorn(APP, folder, **settings)
-    else:
-        server = Werkzeug(APP, folder, **settings)
-    yield server
-    output = server.output()
-    server.stop()
-    if redis:
-        redis.stop()
+    with ExitStack() as running:
+        server: Server
+        if kind == "gevent+redis":
+            redis = RedisProcess(folder)
+            running.callback(redis.stop)
+            server = Gunicorn(APP, folder, "--workers", "2", REDIS_URL=redis.url, **settings)
+        elif kind == "gevent":
+            server = Gunicorn(APP, folder, **settings)
+        else:
+            server = Werkzeug(APP, folder, **settings)
+        running.callback(server.stop)
+        yield server
+        output = server.output()
     assert "Traceback" not in output, output

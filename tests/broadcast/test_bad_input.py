@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.broadcast.client import authorize
+from tests.broadcast.client import get
 from tests.broadcast.client import send
 from tests.broadcast.client import Socket
 from tests.parts.gunicorn import Gunicorn
@@ -226,10 +227,10 @@ def test_half_a_handshake_keeps_nobody_out(server: Server) -> None:
         peer.sendall(HANDSHAKE[:100])
     assert still_works(Socket(server.port))
     slow[0].sendall(HANDSHAKE[100:])
-    slow[0].settimeout(5)
+    slow[0].settimeout(30)
     answer = b""
     while b"connection_established" not in answer:
-        answer += slow[0].recv(4096)
+        answer += slow[0].recv(4096) or pytest.fail("its connection is closed")
     for peer in slow:
         peer.close()
 
@@ -242,6 +243,8 @@ def test_what_rude_clients_held_is_given_back(server: Server) -> None:
             client.send_text("{" * (number * 90))
             raw(client, frame(TEXT, b"x" * 70_000)[:9_000])
             client.cut()
+            if number % 10 == 9:  # how many are there at once must not depend on the machine
+                wait_until(lambda: get(server.port, "/here")[1] == b"1")
         return resident(server)
 
     settled = [wave() for _ in range(2)][-1]
@@ -256,7 +259,7 @@ def resident(server: Server) -> int:
 
     def settled() -> bool:
         sizes.append(sum(each.memory_info().rss for each in family))
-        return len(sizes) > 3 and max(sizes[-4:]) - min(sizes[-4:]) < 100_000
+        return len(sizes) >= 10 and max(sizes[-10:]) - min(sizes[-10:]) < 100_000
 
     wait_until(settled)
     return sizes[-1]

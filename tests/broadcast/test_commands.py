@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_no_channel_is_occupied_while_nobody_listens(app: Flask, over_redis: Bro
 
 def flask(redis_server: RedisProcess, *arguments: str) -> str:
     command = [sys.executable, "-m", "flask", "--app", "tests.apps.events", "rf", *arguments]
-    env = {"REDIS_URL": redis_server.url}
+    env = {"REDIS_URL": redis_server.url, "REDIS_TIMEOUT": "5"}
     return subprocess.run(
         command, cwd=ROOT, env=env, check=True, capture_output=True, text=True
     ).stdout
@@ -99,12 +100,13 @@ def flask(redis_server: RedisProcess, *arguments: str) -> str:
 
 @pytest.fixture
 def two_servers(redis_server: RedisProcess, tmp_path: Path) -> Iterator[list[Werkzeug]]:
-    servers = [
-        Werkzeug("tests.apps.events", tmp_path, REDIS_URL=redis_server.url) for _ in range(2)
-    ]
-    yield servers
-    for server in servers:
-        server.stop()
+    with ExitStack() as running:
+        servers = []
+        for _ in range(2):
+            server = Werkzeug("tests.apps.events", tmp_path, REDIS_URL=redis_server.url)
+            running.callback(server.stop)
+            servers.append(server)
+        yield servers
 
 
 @pytest.mark.servers
@@ -122,7 +124,7 @@ def test_commands_reach_and_count_the_sockets_of_all_servers(
         listed[:] = [line.split() for line in lines]
         return listed == [["2", "-", "orders"], ["2", "1", "presence-room.1"]]
 
-    wait_until(counted, 15, "two subscriptions of each channel")
+    wait_until(counted, what="two subscriptions of each channel")
     assert "presence" not in flask(redis_server, "channels", "--prefix", "ord")
     assert "2      -  orders" in flask(redis_server, "channels", "--prefix", "ord")
     flask(redis_server, "broadcast", "orders", "order.shipped", json.dumps({"id": 7}))

@@ -151,7 +151,6 @@ def test_a_class_travels_over_redis_like_any_event(app: Flask, redis_server: Red
     broadcast.send(OrderPaid(7))
     message = json.loads(ear.wait_for(1)[0][1].payload)
     assert (message["event"], json.loads(message["data"])) == ("OrderPaid", {"order_id": 7})
-    ear.broker.stop()
 
 
 def test_an_event_may_be_lost_where_that_is_better_than_an_error(app: Flask) -> None:

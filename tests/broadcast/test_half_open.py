@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,23 @@ pytestmark = pytest.mark.servers
 ROOM = "presence-room.calm"
 
 
-def test_a_half_open_peer_is_dropped_and_leaves_its_channels(tmp_path: Path) -> None:
-    server = Gunicorn("tests.apps.strict:app", tmp_path, BROADCAST_ACTIVITY_TIMEOUT="1")
-    silent, watching = Socket(server.port), Socket(server.port)
+def test_a_half_open_peer_is_dropped_and_leaves_its_channels(
+    serve: Callable[..., Gunicorn],
+) -> None:
+    server = serve(app="tests.apps.strict:app", BROADCAST_ACTIVITY_TIMEOUT="1")
+    watching, silent = Socket(server.port), Socket(server.port)
     watching.subscribe(ROOM, "ann")
     silent.subscribe(ROOM, "silent")  # and never reads, answers or closes again
-    added = watching.until("pusher_internal:member_added")
-    while (message := watching.receive())["event"] != "pusher_internal:member_removed":
-        assert message["event"] == "pusher:ping"
-        watching.send("pusher:pong", {})
-    assert added["data"]["user_id"] == message["data"]["user_id"] == "silent"
-    server.stop()
+    added, removed = (
+        answering_pings(watching, f"pusher_internal:member_{change}")
+        for change in ("added", "removed")
+    )
+    assert added["data"]["user_id"] == removed["data"]["user_id"] == "silent"
+
+
+def answering_pings(socket: Socket, event: str) -> dict[str, Any]:
+    """The next message of that name."""
+    while (message := socket.receive())["event"] != event:
+        if message["event"] == "pusher:ping":
+            socket.send("pusher:pong", {})
+    return message

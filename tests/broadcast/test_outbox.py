@@ -49,7 +49,7 @@ class Pair:
 
     def read(self, size: int) -> bytes:
         """What the peer gets, up to ``size`` bytes or the end."""
-        data, deadline = b"", time.monotonic() + 5
+        data, deadline = b"", time.monotonic() + 30
         while len(data) < size and time.monotonic() < deadline:
             gevent.sleep(0.001)
             with suppress(BlockingIOError):
@@ -98,7 +98,7 @@ def test_over_its_cap_a_socket_is_closed_with_4100_and_never_spliced(pair: Pair)
     close = close_frame(4100, "this connection reads too slowly")
     assert received.endswith(close)
     body = received[: -len(close)]
-    assert len(body) < CAP
+    assert len(body) <= CAP
     assert b"".join(frames).startswith(body) and len(body) % 100_000 == 0
 
 

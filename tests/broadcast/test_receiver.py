@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 
@@ -60,12 +60,16 @@ def put(receiver: Receiver, *numbers: int) -> None:
 
 
 def test_what_happens_within_a_moment_travels_together_and_in_order(
-    make: Make, listener: WebhookListener
+    make: Make, listener: WebhookListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(make(listener.url, gather=0.2), *range(250))
+    receiver, over, moments = make(listener.url, gather=0.2), threading.Event(), list[float]()
+    pass_moment = lambda seconds: moments.append(seconds) or over.wait(30)  # noqa: E731
+    monkeypatch.setattr(receiver._stopped, "wait", pass_moment)
+    put(receiver, *range(250))
+    over.set()
     wait_until(lambda: len(listener.events) == 250)
     assert listener.events == [event(number) for number in range(250)]
-    assert len(listener.requests) == 3
+    assert (len(listener.requests), moments[0]) == (3, 0.2)
     headers, body = listener.requests[0]
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Length"] == str(len(body))
@@ -84,7 +88,7 @@ def test_a_receiver_that_fails_is_tried_again_until_it_takes_the_events(
     listener.status = 200
     wait_until(lambda: receiver.idle)
     assert listener.events == [event(1), event(2)]
-    waiting, again = caplog.messages
+    waiting, again = (text for text in caplog.messages if text.startswith("webhooks"))
     assert f"status {status}" in waiting and "again" in again
     assert "t0ken" not in caplog.text
 
@@ -146,10 +150,9 @@ def test_a_stopped_receiver_tries_no_more(make: Make, listener: WebhookListener)
     put(receiver, 1)
     wait_until(lambda: listener.requests)
     receiver.stop()
-    time.sleep(0.1)  # for the attempt under way
-    tried = len(listener.requests)
-    time.sleep(0.2)
-    assert len(listener.requests) == tried
+    assert receiver._thread is not None
+    receiver._thread.join(30)
+    assert not receiver._thread.is_alive()
 
 
 @given(st.integers(0, 10_000))

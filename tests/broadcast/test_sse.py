@@ -51,21 +51,6 @@ def server(
         yield running
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
-    """Starts servers with limits of their own."""
-    running: list[Gunicorn] = []
-
-    def serve(*options: str, app: str = APP, **env: str) -> Gunicorn:
-        running.append(Gunicorn(app, tmp_path, *options, **env))
-        return running[-1]
-
-    yield serve
-    for each in running:
-        each.process.kill()  # a drain would take its seconds
-        assert "Traceback" not in each.output(), each.output()
-
-
 def listening(port: int, *channels: str, **options: Any) -> Stream:
     """A stream, once it has been let into all its channels."""
     stream = Stream(port, *channels, **options)
@@ -181,10 +166,10 @@ def test_a_name_that_is_none_is_refused_beside_the_others(server: Server) -> Non
 
 @servers
 def test_a_stream_is_a_member_of_its_presence_channels(server: Server) -> None:
-    watcher = Socket(server.port)
-    watcher.subscribe(ROOM, "watcher")
-    stream = Stream(server.port, ROOM, user="ann")
-    assert stream.receive() == {"event": "rf:me", "channel": ROOM, "data": {"user_id": "ann"}}
+    watcher, room = Socket(server.port), "presence-room.member"
+    watcher.subscribe(room, "watcher")
+    stream = Stream(server.port, room, user="ann")
+    assert stream.receive() == {"event": "rf:me", "channel": room, "data": {"user_id": "ann"}}
     presence = stream.receive()["data"]["presence"]
     assert presence["hash"] == {"ann": {"name": "Ann"}, "watcher": {"name": "Watcher"}}
     added = watcher.until("pusher_internal:member_added")
@@ -248,7 +233,9 @@ def test_who_was_away_gets_what_was_sent_meanwhile_once_and_in_order(server: Ser
     assert "recovered" not in back.until(SUBSCRIBED)
     assert back.until(SUBSCRIBED)["recovered"] is True
     send(server.port, "log.other", 2)
-    assert back.receive()["data"] == 2
+    while (message := back.receive())["channel"] == "chat":
+        pass  # another worker may hear late of what this one has told
+    assert message["data"] == 2
 
 
 @servers
@@ -345,11 +332,15 @@ def test_one_more_than_a_worker_takes_is_told_to_come_back(
         stream = Stream(server.port, "chat")
         return stream if stream.greeting["event"] == "pusher:error" else None
 
+    def crowd() -> list[Stream]:
+        with ThreadPoolExecutor(4) as threads:  # at once: handshakes are counted by the second
+            return [each for each in threads.map(lambda _: refused(), range(4)) if each]
+
     first, _ = Stream(server.port, "chat"), Stream(server.port, "chat")
-    told = refused() or refused() or refused()  # a second may have begun meanwhile
-    assert told is not None
-    assert told.greeting["data"]["code"] == 4100
-    assert (told.next(), told.retry >= 1000) == (None, True)
+    found: list[Stream] = []
+    wait_until(lambda: found or found.extend(crowd()))
+    assert found[0].greeting["data"]["code"] == 4100
+    assert (found[0].next(), found[0].retry >= 1000) == (None, True)
     first.cut()
     wait_until(lambda: not refused())
 
@@ -491,6 +482,7 @@ def test_on_sigterm_streams_are_told_to_come_back_a_few_at_a_time(
         while stream.next() is not None:
             pass
         assert stream.retry <= 1000
+    wait_until(lambda: not server.process.alive)  # a second signal might find it half gone
     assert server.stop() == 0
 
 
@@ -605,7 +597,7 @@ def test_the_access_log_and_the_apps_limits_pass_over_it(
     caplog.set_level("INFO", "flask_rf.access")
     for _ in range(3):
         first_of(app.test_client(), "/broadcasting/sse?channels=chat")
-    assert caplog.messages == []
+    assert [record for record in caplog.records if record.name == "flask_rf.access"] == []
 
 
 def test_health_is_told_of_a_process_that_streams(client: FlaskClient) -> None:

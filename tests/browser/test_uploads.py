@@ -77,12 +77,15 @@ def test_files_are_uploaded_shown_saved_and_deleted(page: Page) -> None:
     expect(page.locator("#files li", has_text="photo.bin")).to_contain_text("300.0 kB")
 
 
-@pytest.mark.parametrize("url", ON_S3[-1:], indirect=True)
-def test_a_file_in_parts_shows_its_progress(page: Page, tmp_path: Path) -> None:
-    large = tmp_path / "large.bin"
-    with large.open("wb") as file:
-        for _ in range(110):
-            file.write(os.urandom(1024 * 1024))
+def test_a_text_is_shown_as_it_was_written(page: Page) -> None:
+    give(page, "tea.txt", "text/plain", "grüße ✓".encode())
+    link = page.locator("#files .name a")
+    page.goto(link.evaluate("(link) => link.href"))
+    expect(page.locator("body")).to_have_text("grüße ✓")
+
+
+def watch_progress(page: Page) -> Callable[[], int]:
+    """:returns: a function that counts how far between nothing and all the page said it was."""
     page.evaluate(
         """() => {
           window.seen = new Set();
@@ -93,10 +96,29 @@ def test_a_file_in_parts_shows_its_progress(page: Page, tmp_path: Path) -> None:
           look();
         }"""
     )
+    between = "[...window.seen].filter((value) => value > 0 && value < 1).length"
+    return lambda: int(page.evaluate(between))
+
+
+@pytest.mark.parametrize("url", ON_S3[-1:], indirect=True)
+def test_a_file_in_parts_shows_its_progress(page: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.bin"
+    with large.open("wb") as file:
+        for _ in range(110):
+            file.write(os.urandom(1024 * 1024))
+    seen = watch_progress(page)
     page.set_input_files("#choose", large)
     expect(page.locator("#files li")).to_contain_text(["115.3 MB"], timeout=120_000)
-    seen = page.evaluate("[...window.seen].filter((value) => value > 0 && value < 1).length")
-    assert seen > 0
+    assert seen() > 0
+
+
+def test_a_file_in_one_piece_shows_its_progress(page: Page) -> None:
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    seen = watch_progress(page)
+    give(page, "large.bin", "", os.urandom(1_000_000))
+    expect(page.locator("#files li")).to_contain_text(["1.0 MB"], timeout=120_000)
+    assert seen() > 1
 
 
 def test_what_is_refused_is_said(page: Page) -> None:

@@ -17,7 +17,7 @@ GZIP = make_codec("gzip", 6)
 
 
 def key_of(text: str, codec: Codec = GZIP) -> tuple[bytes, str, int]:
-    return CompressedCache(1000).key(text.encode(), codec)
+    return CompressedCache(1000).key(codec, text.encode())
 
 
 def room_for(entries: int, size: int = 100) -> CompressedCache:

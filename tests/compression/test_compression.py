@@ -11,15 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Blueprint
 from flask import Flask
 from flask import request
 from flask import Response
 from flask.testing import FlaskClient
+from flask.views import MethodView
 from werkzeug.test import TestResponse
 
 from flask_rf import Compress
 from flask_rf import ConfigurationError
 from flask_rf import hooks
+from flask_rf.compression import codecs
 
 from .decoding import decode
 from .decoding import zstd
@@ -396,8 +399,27 @@ def test_rule_26_a_body_that_stays_as_long_is_sent_as_it_is(app: Flask) -> None:
     compressor = Compress(app, min_size=0).compiled
     body = "one body"
     codec = compressor._codecs["gzip"]
-    compressor.cache.put(compressor.cache.key(body.encode(), codec), b"no less.")
+    compressor.cache.put(compressor.cache.key(codec, body.encode()), b"no less.")
     assert_untouched(serve(app, body).get("/", headers=GZIP), body)
+
+
+def test_rule_41_a_large_body_is_looked_up_off_the_loop_too(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside: list[Any] = []
+    monkeypatch.setattr(codecs, "off_the_loop", lambda run, data: aside.append(run) or run(data))
+    compressor = Compress(app).compiled
+    client = serve(app, TEXT * (1 + codecs.OFFLOAD_FROM // len(TEXT)))
+    for _ in range(2):
+        assert coding_of(client.get("/", headers=GZIP)) == "gzip"
+    looked_up = [run for run in aside if getattr(run, "func", None) == compressor.cache.key]
+    assert (len(looked_up), len(aside)) == (2, 3)
+
+
+def test_rule_41_a_body_larger_than_the_cache_is_not_looked_up(app: Flask) -> None:
+    compressor = Compress(app, cache_size=len(TEXT) - 1).compiled
+    assert coding_of(serve(app).get("/", headers=GZIP)) == "gzip"
+    assert compressor.cache.size == 0
 
 
 def test_rule_40_a_body_that_is_kept_is_not_compressed_again(app: Flask) -> None:
@@ -503,6 +525,36 @@ def test_rule_43_an_exempt_view_is_untouched_and_does_not_vary(app: Flask) -> No
     response = app.test_client().get("/token", headers=BROWSER)
     assert "Vary" not in response.headers
     assert_untouched(response)
+
+
+def test_rule_43_a_method_of_a_class_a_class_and_a_blueprint_can_be_exempt(app: Flask) -> None:
+    compress, inner = Compress(app), Blueprint("inner", __name__, url_prefix="/inner")
+
+    class Tokens(MethodView):
+        def get(self) -> str:
+            return TEXT
+
+        @compress.exempt
+        def post(self) -> str:
+            return TEXT
+
+    @compress.exempt
+    class Secrets(MethodView):
+        def get(self) -> str:
+            return TEXT
+
+    app.add_url_rule("/tokens", view_func=Tokens.as_view("tokens"))
+    app.add_url_rule("/secrets", view_func=Secrets.as_view("secrets"))
+    compress.exempt(inner).add_url_rule("/", "token", lambda: TEXT)
+    app.register_blueprint(inner)
+    client = app.test_client()
+    assert coding_of(client.get("/tokens", headers=GZIP)) == "gzip"
+    for response in (
+        client.post("/tokens", headers=GZIP),
+        client.get("/secrets", headers=GZIP),
+        client.get("/inner/", headers=GZIP),
+    ):
+        assert coding_of(response) is None
 
 
 @pytest.mark.parametrize(

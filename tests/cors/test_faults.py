@@ -100,6 +100,27 @@ def test_rule_38_an_unknown_keyword_is_a_type_error(app: Flask) -> None:
         CORS(app, origin=A)
 
 
+@pytest.mark.parametrize("name", ["vary_header", "send_wildcard", "always_send"])
+def test_what_flask_cors_has_and_nobody_needs_is_refused_with_the_reason(
+    app: Flask, name: str
+) -> None:
+    with pytest.raises(TypeError, match=f"no option '{name}': leave it out"):
+        CORS(app, origins=A, **{name: True})
+    assert "leave it out" in refusal(app, resources={"/api": {"origins": A, name: True}})
+
+
+@pytest.mark.parametrize("written", [r"https://.*\.example\.com", ".*", "https://[a-z]+.a.com"])
+def test_a_regular_expression_as_text_is_refused_naming_how_to_give_one(
+    app: Flask, written: str
+) -> None:
+    assert "re.compile(...)" in refusal(app, origins=written)
+
+
+@pytest.mark.parametrize("name", ["X-*", "X-.*"])
+def test_a_star_within_a_name_is_refused(app: Flask, name: str) -> None:
+    assert "write whole names" in refusal(app, origins=A, allow_headers=[name])
+
+
 @pytest.mark.parametrize("nothing", [[], (), "", " , "])
 def test_rule_38_an_empty_list_of_origins_is_refused(app: Flask, nothing: Any) -> None:
     assert "name at least one origin" in refusal(app, origins=nothing)
@@ -157,7 +178,7 @@ def test_an_option_of_another_type_is_one_fault(app: Flask) -> None:
     message = refusal(app, resources={"/api": {"origins": 7}})
     assert message == (
         "resources['/api']['origins']=7: "
-        "write origins like https://app.example.com, or give re.compile(...)"
+        "write origins like https://app.example.com, or give re.compile(...) or a function"
     )
 
 

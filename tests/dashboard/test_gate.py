@@ -45,6 +45,22 @@ def test_in_production_it_refuses_to_start_open(app: Flask) -> None:
         Dashboard(app)
 
 
+@pytest.mark.parametrize("allow", ["0.0.0.0/0", "10.0.0.0/8,::/0", "::ffff:0:0/96"])
+@pytest.mark.parametrize("options", [{}, {"token": TOKEN}, {"login": lambda: False}])
+def test_in_production_it_refuses_to_start_open_to_every_network(
+    app: Flask, allow: str, options: dict[str, Any]
+) -> None:
+    Broadcast(app)
+    app.config["RF_DASHBOARD_ALLOW"] = allow
+    with pytest.raises(ConfigurationError, match="RF_DASHBOARD_ALLOW='.*/0': it lets anybody in"):
+        Dashboard(app, **options)
+
+
+def test_in_debug_mode_every_network_may_be_allowed(app: Flask) -> None:
+    app.debug = True
+    assert sees(watched(app, allow="0.0.0.0/0"))
+
+
 def test_in_debug_mode_this_machine_sees_it(app: Flask) -> None:
     app.debug = True
     client = watched(app)

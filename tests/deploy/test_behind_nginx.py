@@ -17,6 +17,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
+from urllib.request import Request
+from urllib.request import urlopen
 
 import pytest
 
@@ -52,6 +54,7 @@ class Deployment:
             "TRUSTED_PROXIES": "127.0.0.1",
             "WEB_CONCURRENCY": "1",
             "RATE_LIMIT_TIMEOUT": "5",  # a busy machine's Redis is not to be blamed
+            "REDIS_TIMEOUT": "5",
         }
         with ExitStack() as started:
             self.replicas: list[Gunicorn] = []
@@ -193,9 +196,19 @@ class Visitor(threading.Thread):
         return self.failed
 
 
-def test_replicas_are_restarted_under_load_without_a_failed_request(deployed: Deployment) -> None:
+@pytest.fixture
+def visitors(deployed: Deployment) -> Iterator[list[Visitor]]:
+    """Who reads, and one who writes; all leave before the replicas are gone."""
     visitors = [Visitor(deployed, "GET", 200) for _ in range(3)]
     visitors.append(Visitor(deployed, "POST", 302, urlencode({"name": "Ann"}), pause=0.02))
+    yield visitors
+    for visitor in visitors:
+        visitor.leave()
+
+
+def test_replicas_are_restarted_under_load_without_a_failed_request(
+    deployed: Deployment, visitors: list[Visitor]
+) -> None:
     wait_until(lambda: all(visitor.fine > 20 for visitor in visitors), what="visitors")
 
     statuses = [deployed.restart(0), deployed.restart(1)]
@@ -247,6 +260,22 @@ def test_clients_are_told_apart_and_counted_once_over_all_replicas(deployed: Dep
     assert all(deployed.served_by(replica.port) for replica in deployed.replicas)
     other = {"Cookie": cookie, "X-Forwarded-For": "203.0.113.7"}
     assert deployed.request("POST", WAVE, **other)[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("outer_proxy", "scheme"), [("", "http"), ("127.0.0.1", "https"), ("192.0.2.1", "http")]
+)
+def test_https_is_believed_of_a_proxy_in_front_of_nginx_and_of_nobody_else(
+    tmp_path: Path, outer_proxy: str, scheme: str
+) -> None:
+    with ExitStack() as started:
+        server = Gunicorn("tests.apps.where:app", tmp_path, TRUSTED_PROXIES="127.0.0.1")
+        started.callback(server.stop)
+        nginx = Nginx([server.port], tmp_path, outer_proxy)
+        started.callback(nginx.stop)
+        asked = Request(f"{nginx.url}/tea", headers={"X-Forwarded-Proto": "https"})
+        with urlopen(asked, timeout=60) as response:
+            assert json.load(response)["url"] == f"{scheme}://127.0.0.1:{nginx.port}/tea"
 
 
 def test_the_doctor_finds_nothing_that_would_hurt_in_it(deployed: Deployment) -> None:

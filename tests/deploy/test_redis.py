@@ -151,6 +151,7 @@ def test_the_app_may_do_all_that_it_does_and_nothing_that_it_does_not(
         lambda: denied(operator, "chat") or "dead" not in operator.zrange(servers, 0, -1),
         what="the clearing away",
     )
+    wait_until(lambda: "cmdstat_unsubscribe" in operator.info("commandstats"), what="the leaving")
 
     assert denied(operator, "chat") == [], "add them to users.acl"
     used = {
@@ -271,7 +272,7 @@ def test_limits_and_events_go_over_tls(
     app.config.update(SECRET_KEY="a secret of the tests", RF_PREFIX="chat")
     password = server.password_of("chat")
     url = f"rediss://chat:{password}@localhost:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}"
-    app.config.update(REDIS_URL=url, RATE_LIMIT_TIMEOUT=5, REDIS_CONNECT_TIMEOUT=5)
+    app.config.update(REDIS_URL=url, RATE_LIMIT_TIMEOUT=5, REDIS_TIMEOUT=5, REDIS_CONNECT_TIMEOUT=5)
     rf = RF(app)
     app.add_url_rule("/", "home", rf.limiter.limit("1/minute", on_error="deny")(lambda: "home"))
     assert [app.test_client().get("/").status_code for _ in range(2)] == [200, 429]
@@ -293,7 +294,7 @@ def test_sentinels_find_the_primary_and_its_replica_by_the_rights_they_are_given
         ("redis-1 6379 2", f"127.0.0.1 {primary.port} 1"),
         ("sentinel PASSWORD", f"sentinel {primary.password_of('sentinel')}"),
         ("mymaster PASSWORD", f"mymaster {primary.password_of('sentinel')}"),
-        ("down-after-milliseconds mymaster 5000", "down-after-milliseconds mymaster 500"),
+        ("down-after-milliseconds mymaster 5000", "down-after-milliseconds mymaster 1000"),
         ("failover-timeout mymaster 30000", "failover-timeout mymaster 2000"),
     ):
         text = text.replace(old, new)
@@ -331,7 +332,7 @@ def test_sentinels_find_the_primary_and_its_replica_by_the_rights_they_are_given
 
 
 def test_a_cluster_of_the_configuration_carries_limits_and_events(
-    configured: Configured, monkeypatch: pytest.MonkeyPatch
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(listener, "_LINGER", 0.0)
     nodes = [configured("cluster", "--cluster-port", str(free_port())) for _ in range(3)]
@@ -353,14 +354,16 @@ def test_a_cluster_of_the_configuration_carries_limits_and_events(
     app.config.update(REDIS_URL=url, RATE_LIMIT_TIMEOUT=5, REDIS_TIMEOUT=5)
     app.config["BROADCAST_WEBHOOKS"] = "http://127.0.0.1:9/told"
     rf = RF(app)
+    request.addfinalizer(app.extensions["rf_broadcast"].server.broker.stop)
     app.add_url_rule("/", "home", rf.limiter.limit("1/minute", on_error="deny")(lambda: "home"))
     assert [app.test_client().get("/").status_code for _ in range(2)] == [200, 429]
     rf.limiter.reset()
     assert app.test_client().get("/").status_code == 200
     broadcast(app)
-    used: set[str] = set()
-    for operator in operators:
-        assert denied(operator, "chat") == []
-        used |= set(operator.info("commandstats"))
-    assert {f"cmdstat_{name}" for name in ("spublish", "ssubscribe", "sunsubscribe")} <= used
-    app.extensions["rf_broadcast"].server.broker.stop()
+
+    def used() -> set[str]:
+        return {name for operator in operators for name in operator.info("commandstats")}
+
+    sharded = {f"cmdstat_{name}" for name in ("spublish", "ssubscribe", "sunsubscribe")}
+    wait_until(lambda: sharded <= used(), what=f"{sharded} to be used")
+    assert [denied(operator, "chat") for operator in operators] == [[]] * 3

@@ -26,7 +26,9 @@ SETTINGS = {
     "RATE_LIMIT_ON_ERROR": "local",
     "CORS_ORIGINS": ("https://shop.example",),
     "HEALTH_DETAILS": "never",
+    "METRICS_ALLOW": (ip_network("127.0.0.0/8"),),
     "BROADCAST_WEBHOOKS": ("https://hooks.example/told",),
+    "STORAGE_SIGNING_KEYS": (KEY[::-1],),
 }
 GOOD = AppFacts(
     name="shop",
@@ -50,6 +52,8 @@ CASES = [
     (changed(debug=True), "hurts", "can run code"),
     (changed(testing=True), "hurts", "TESTING"),
     (changed(secret_key=None), "hurts", "no session"),
+    (changed(secret_key=None, STORAGE_SIGNING_KEYS=()), "hurts", "no temporary URL"),
+    (changed(STORAGE_SIGNING_KEYS=(KEY, "old")), "hurts", "reads and writes any file"),
     (changed(secret_key=12345), "hurts", "neither text nor bytes"),
     (changed(secret_key="short"), "hurts", "guessed"),
     (changed(secret_key="for development only"), "hurts", "guessed"),
@@ -64,6 +68,7 @@ CASES = [
     (changed(TRUSTED_PROXIES=(ip_network("0.0.0.0/0"),)), "hurts", "any client may claim"),
     (changed(TRUSTED_PROXIES=(ip_network("::/0"),)), "hurts", "any client may claim"),
     (changed(rewrites_address=True), "hurts", "x_for"),
+    (changed(knows_scheme=False), "advice", "TRUSTED_PROXIES in the environment"),
     (changed(TRUSTED_PROXIES=()), "advice", "all clients count as one"),
     (changed(**ALONE), "hurts", "Each of 4 workers"),
     (changed(**ALONE, workers=1), "advice", "second worker"),
@@ -73,6 +78,7 @@ CASES = [
     (changed(RATE_LIMIT_ON_ERROR="allow"), "advice", "RATE_LIMIT_ON_ERROR=local"),
     (changed(CORS_DANGEROUSLY_ALLOW_PUBLIC_SUFFIXES=True), "hurts", "PUBLIC_SUFFIXES"),
     (changed(HEALTH_DETAILS="always"), "advice", "Anybody can read"),
+    (changed(METRICS_ALLOW=(ip_network("0.0.0.0/0"),)), "advice", "METRICS_ALLOW names everybody"),
     (changed(BROADCAST_WEBHOOKS=("http://hooks.example/",)), "advice", "unencrypted"),
 ]
 
@@ -96,11 +102,12 @@ def test_nothing_is_said_against_a_good_app() -> None:
 @pytest.mark.parametrize(
     "facts",
     [
-        changed(TRUSTED_PROXIES=(), rewrites_address=True),
+        changed(TRUSTED_PROXIES=(), rewrites_address=True, knows_scheme=False),
         changed(BROADCAST_WEBHOOKS=("http://127.0.0.1:8000/", "http://hooks:80/")),
         changed(**ALONE, RF_PREFIX="app"),
+        changed(METRICS_ENABLED=False, METRICS_ALLOW=(ip_network("::/0"),)),
     ],
-    ids=["ProxyFix does it", "webhooks within", "no Redis, no prefix"],
+    ids=["ProxyFix does it", "webhooks within", "no Redis, no prefix", "no metrics"],
 )
 def test_what_is_well_another_way_is_not_blamed(facts: AppFacts) -> None:
     found = {f.subject for f in judged(facts, app.JUDGES) if f.severity != "fine"}
@@ -131,3 +138,4 @@ def test_no_finding_shows_a_secret() -> None:
     texts = repr([GOOD, *(list(judged(case[0], app.JUDGES)) for case in CASES)])
     assert KEY not in texts
     assert "for development only" not in texts
+    assert KEY[::-1] not in texts

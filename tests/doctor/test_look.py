@@ -36,6 +36,7 @@ def test_an_app_is_seen_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert facts.cookies == {"secure": True, "httponly": True, "samesite": None}
     assert facts.max_content_length == 9
     assert facts.settings["HEALTH_DETAILS"] == "always"
+    assert facts.settings["STORAGE_SIGNING_KEYS"] == ()
 
 
 def test_limits_that_no_worker_would_start_with_are_seen(app: Flask) -> None:
@@ -64,6 +65,34 @@ def test_a_proxy_fix_that_leaves_the_address_alone_is_none(app: Flask) -> None:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
     RF(app)
     assert not app_facts(app).rewrites_address
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, False),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8"}, True),
+        ({"TRUSTED_PROXIES_FILE": "proxies"}, True),
+        ({"FORWARDED_ALLOW_IPS": "10.0.0.0/8"}, True),
+    ],
+    ids=str,
+)
+def test_proxies_of_the_environment_are_those_that_gunicorn_knows(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], told: bool
+) -> None:
+    for key in ("TRUSTED_PROXIES", "TRUSTED_PROXIES_FILE", "FORWARDED_ALLOW_IPS"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in env.items():
+        monkeypatch.setenv(key, value)
+    app.config["TRUSTED_PROXIES"] = "10.0.0.0/8"
+    RF(app)
+    assert app_facts(app).knows_scheme is told
+
+
+def test_a_proxy_fix_knows_the_scheme(app: Flask) -> None:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1)  # type: ignore[method-assign]
+    RF(app)
+    assert app_facts(app).knows_scheme
 
 
 def test_arguments_that_no_shell_understands_are_gunicorns_to_refuse(
@@ -193,7 +222,8 @@ def test_a_password_that_the_server_does_not_ask_for_is_seen(
     app: Flask, redis_server: RedisProcess
 ) -> None:
     # By RESP3's HELLO, redis-py's default, it would be taken; the features speak RESP2.
-    app.config["REDIS_URL"] = redis_server.url.replace("//", "//:sesame@")
+    url = redis_server.url.replace("//", "//:sesame@")
+    app.config.update(REDIS_URL=url, REDIS_TIMEOUT=5)  # a busy machine's takes its time
     rf = RF(app)
     assert "without any password" in the_one(app).error
     with pytest.raises(BroadcastError, match="without any password"):

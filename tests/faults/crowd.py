@@ -2,9 +2,10 @@
 
     python -m tests.faults.crowd PORT CHANNEL COUNT
 
-It is told what to do line by line: ``cut N`` cuts N connections at random; ``end FILE``, once
-everybody has heard the last number of ``FILE`` (a JSON list of those that were acknowledged, and
-one of those of which nobody knows), has it say what was wrong, as a JSON list, and end.
+It is told what to do line by line: ``cut N`` cuts the connections of N subscribers, once there are
+so many, and says so; ``end FILE``, once everybody has heard the last number of ``FILE`` (a JSON
+list of those that were acknowledged, and one of those of which nobody knows), has it say what was
+wrong, as a JSON list, and end.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Client:
     """
     :ivar heard: numbers, and :data:`MISSED`.
     :ivar recoveries: how often it was given back what it had missed.
+    :ivar subscribed: by the connection it has now.
     """
 
     def __init__(self, port: int, channel: str) -> None:
@@ -57,16 +59,18 @@ class Client:
                         self._take(self._sock, message)
             except (OSError, Lost):
                 attempt += 1
+            self.subscribed = False
             gevent.sleep(random.random() * min(1.0, 0.1 * 2**attempt))
 
     def cut(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
+        assert self._sock is not None
+        self.subscribed = False
+        self._sock.close()
 
     def _take(self, sock: socket.socket, message: dict[str, Any]) -> None:
         event = message["event"]
         if event == "pusher:connection_established":
-            since = {"recover": self._place} if self._place else {}
+            since = {"recover": self._place} if "epoch" in self._place else {}
             _say(sock, "pusher:subscribe", {"channel": self._channel, **since})
             self._place["socket_id"] = json.loads(message["data"])["socket_id"]
         elif event == "pusher:ping":
@@ -169,11 +173,20 @@ def main() -> None:
     for line in FileObject(sys.stdin.fileno(), "r"):
         command, _, argument = line.strip().partition(" ")
         if command == "cut":
-            for client in random.sample(clients, int(argument)):
-                client.cut()
+            _cut(clients, int(argument))
         else:
             _end(clients, *json.loads(Path(argument).read_text()))
             return
+
+
+def _cut(clients: list[Client], count: int) -> None:
+    def subscribers() -> list[Client]:
+        return [client for client in clients if client.subscribed]
+
+    _wait(lambda: len(subscribers()) >= count)
+    for client in random.sample(subscribers(), count):
+        client.cut()
+    print("cut", flush=True)
 
 
 def _end(clients: list[Client], acknowledged: list[int], unknown: list[int]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from flask import Flask
 from flask_rf import Broadcast
 from flask_rf import BroadcastError
 from tests.parts.processes import ROOT
+from tests.parts.processes import wait_until
 
 CHANNEL = "soak.main"
 
@@ -56,6 +58,11 @@ class Publisher:
         else:
             self.acknowledged.append(number)
 
+    def get_through(self, count: int) -> None:
+        """Wait until Redis has taken so many more."""
+        enough = len(self.acknowledged) + count
+        wait_until(lambda: len(self.acknowledged) > enough, 60, f"{count} to be sent")
+
     def end(self) -> None:
         self._stopped.set()
         self._thread.join(60)
@@ -71,10 +78,14 @@ class Crowd:
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._answer() == "ready"
+        with ExitStack() as failed:
+            failed.callback(self.stop)
+            assert self._answer() == "ready"
+            failed.pop_all()
 
     def cut(self, count: int) -> None:
         self._order(f"cut {count}")
+        assert self._answer() == "cut"
 
     def report(self, publisher: Publisher) -> dict[str, Any]:
         """What there is to say once all has arrived that will."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -348,7 +349,10 @@ def test_the_endpoints_can_be_elsewhere(app: Flask) -> None:
         ("HEALTH_DETIALS", "never"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(app: Flask, key: str, value: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
+    monkeypatch.delenv("HEALTH_MEMORY_FAIL")  # by default it is 95
     app.config[key] = value
     with pytest.raises(ConfigurationError, match=key):
         Health(app)
@@ -367,6 +371,20 @@ def test_a_check_that_could_never_run_is_refused(function: Any, timeout: Any) ->
         Health().add("mail", function, timeout=timeout)
 
 
+def test_an_async_check_is_refused_where_it_is_added(app: Flask) -> None:
+    async def ping(host: str = "") -> None: ...
+
+    class Ping:
+        async def __call__(self) -> None: ...
+
+    health = Health(app)
+    for asynchronous in (ping, partial(ping, "a"), Ping(), Ping().__call__):
+        with pytest.raises(ConfigurationError, match="health check 'mail'=.*: write it without as"):
+            health.check("mail")(asynchronous)
+    health.add("mail", lambda: None)
+    assert app.test_client().get("/health/ready").status_code == 200
+
+
 def test_a_check_without_a_name_is_refused_where_it_stands() -> None:
     with pytest.raises(ConfigurationError, match='write @health.check\\("name"\\)'):
 
@@ -379,7 +397,8 @@ def test_a_details_function_that_fails_is_logged(
 ) -> None:
     Health(app, details=lambda: 1 / 0)
     app.test_client().get("/health")
-    assert caplog.records[0].levelno == logging.ERROR
+    (told,) = [one for one in caplog.records if "HEALTH_DETAILS failed" in one.getMessage()]
+    assert told.levelno == logging.ERROR
 
 
 def test_rule_02_a_worker_told_to_stop_drains(app: Flask, client: FlaskClient) -> None:

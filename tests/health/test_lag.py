@@ -21,7 +21,7 @@ def hold():
         gevent.sleep(0)
 
 app = Flask("shop")
-Health(app, details="always", lag_warn=0.03, lag_fail=30, timeout=5, total_timeout=10)
+Health(app, details="always", lag_warn=0.03, lag_fail=30, timeout=60, total_timeout=60)
 holding = gevent.spawn(hold)
 print(app.test_client().get("/health").text)
 """

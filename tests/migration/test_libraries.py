@@ -153,16 +153,50 @@ def test_what_carries_over_to_the_limiter_is_taken_by_it(app: Flask) -> None:
     carried = {name for name, change in table.items() if change.fate == "same"} - {"app"}
     values = {"key_func": lambda: "", "storage_uri": "memory://", "on_breach": lambda limit: None}
     values |= {"strategy": "moving-window", "headers_enabled": True, "enabled": True}
-    values |= {"default_limits": ["5/minute"], "application_limits": ["5/minute"]}
+    values |= {"swallow_errors": True, "in_memory_fallback_enabled": True}
+    values |= {"storage_options": {"any": 1}, "fail_on_first_breach": False}
+    for group in ("default", "application"):
+        values |= {f"{group}_limits": ["5/minute"], f"{group}_limits_per_method": True}
+        values |= {f"{group}_limits_exempt_when": lambda: False, f"{group}_limits_cost": 2}
+        values |= {f"{group}_limits_deduct_when": lambda response: True}
     assert carried == set(values)
     flask_rf.Limiter(app=app, **values)
 
 
-def test_what_does_not_carry_over_is_refused_and_never_passed_over(app: Flask) -> None:
+def test_what_does_not_carry_over_is_refused_and_never_passed_over() -> None:
     table = BY_MODULE["flask_limiter"].keywords["Limiter"]
     for name in [name for name, change in table.items() if change.fate != "same"]:
-        with pytest.raises(TypeError, match=name):
-            flask_rf.Limiter(**{name: None})
+        with pytest.raises(TypeError, match=f"has no option '{name}': "):
+            flask_rf.Limiter(**{name: "said"})
+
+
+@pytest.mark.parametrize(
+    ("library", "feature"),
+    [
+        ("flask_limiter", flask_rf.Limiter),
+        ("flask_cors", flask_rf.CORS),
+        ("flask_compress", flask_rf.Compress),
+    ],
+)
+def test_a_setting_that_would_be_lost_is_refused_and_never_passed_over(
+    library: str, feature: Any
+) -> None:
+    table, refused = BY_MODULE[library].settings, set()
+    for key, change in table.items():
+        app = Flask("moved")
+        app.config[key] = "said"
+        try:
+            feature(app, **({"origins": "*"} if library == "flask_cors" else {}))
+        except flask_rf.ConfigurationError as error:
+            refused.add(key)
+            assert change.fate != "renamed" or change.new in str(error)
+    # What a library sets by itself says nothing about an app.
+    lost = {
+        key
+        for key, change in table.items()
+        if change.fate not in ("same", "not needed") and change.default is None
+    }
+    assert lost - our_settings() <= refused
 
 
 @each_library

@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from flask_rf.migration.source import calls
 from flask_rf.migration.source import instances
 from flask_rf.migration.source import remarks
 
@@ -12,7 +13,8 @@ def said(*sources: str) -> list[tuple[int, str, str, str]]:
     """Line, kind, name and fate of each remark; several sources are one app."""
     trees = [ast.parse(source) for source in sources]
     known = {name: library for tree in trees for name, library in instances(tree).items()}
-    found = [remark for tree in trees for remark in remarks(tree, known)]
+    called = {name for tree in trees for name in calls(tree)}
+    found = [remark for tree in trees for remark in remarks(tree, known, called)]
     return [(r.line, r.kind, r.old, r.change.fate) for r in found]
 
 
@@ -51,6 +53,21 @@ def test_keywords_that_mean_the_same_get_no_remark() -> None:
         "from flask_limiter import Limiter\nLimiter(who, app=app, default_limits=[], strategy='x')"
     )
     assert said(source) == [IMPORT]
+
+
+@pytest.mark.parametrize("module", ["flask_limiter", "flask_rf"])
+def test_a_keyword_that_nobody_knows_is_missing_here(module: str) -> None:
+    source = f"from {module} import Limiter\nLimiter(who, app=app, auto_check=False, **more)"
+    assert (2, "keyword", "Limiter(auto_check=…)", "missing") in said(source)
+
+
+def test_a_limit_that_is_met_by_check_is_pointed_out() -> None:
+    for module in ("flask_limiter", "flask_rf"):
+        made = f"from {module} import Limiter\nlimiter = Limiter(app=app)\n"
+        met = (3, "call", "check() without app=", "differs")
+        assert met in said(f"{made}limiter.check()")
+        for call in ("limiter.check(app)", "limiter.check(app=app)", "health.check()"):
+            assert met not in said(f"{made}{call}"), call
 
 
 def test_classes_of_the_same_name_from_elsewhere_are_not_meant() -> None:
@@ -115,13 +132,22 @@ def test_an_instance_may_come_from_a_method_of_its_class() -> None:
         ("CORS(app, origins='*')", False),
         ("CORS(app, resources={})", False),
         ("CORS(app, **options)", False),
-        ("cross_origin()", True),
-        ("cross_origin(origins='*')", False),
+        ("CORS(app, resources={}), cross_origin()", True),
+        ("CORS(app, resources={}), cross_origin(origins='*')", False),
     ],
 )
 def test_cors_that_allows_everything_by_default_is_pointed_out(call: str, missing: bool) -> None:
     found = said(f"from flask_cors import CORS, cross_origin\n{call}")
     assert bool([remark for remark in found if remark[1] == "call"]) is missing
+
+
+@pytest.mark.parametrize("library", ["flask_cors", "flask_rf"])
+def test_policies_of_views_in_an_app_without_cors_are_pointed_out(library: str) -> None:
+    view = f"from {library} import cross_origin\n@cross_origin(origins='*')\ndef f(): ..."
+    alone = (2, "call", "cross_origin() without CORS(…)", "differs")
+    assert alone in said(view)
+    for app in ("from flask_rf import RF\nRF(app)", "import flask_cors\nflask_cors.CORS(app)"):
+        assert alone not in said(app, view)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,10 @@ class RedisClusterProcesses:
         with ExitStack() as started:
             everybody: list[RedisProcess] = []
             buses = [free_port() for _ in range(count * (1 + replicas))]
+            # Who cannot be replaced is not given up: a busy machine would stop a whole Cluster.
+            timeout = 2000 if replicas else 15000
             for n, bus in enumerate(buses):
-                everybody.append(_node(folder / f"node-{n}", bus))
+                everybody.append(_node(folder / f"node-{n}", bus, timeout))
                 started.callback(everybody[-1].stop)
             self.nodes, self.replicas = everybody[:count], everybody[count:]
             self._share_slots()
@@ -73,6 +75,8 @@ class RedisClusterProcesses:
             source.client.execute_command(*migrate)
         for node in (target, source, *self.nodes):
             node.client.execute_command(*setslot, "NODE", _id(target))
+        # One that has not heard of the new epoch would believe older claims.
+        wait_until(lambda: len({_epoch(node) for node in self.nodes}) == 1, 60, "one epoch")
 
     def holder_of(self, key: str) -> RedisProcess:
         """The node whose slots hold ``key``."""
@@ -83,14 +87,19 @@ class RedisClusterProcesses:
         self._started.close()
 
 
+def _epoch(node: RedisProcess) -> bytes:
+    info: bytes = node.client.execute_command("CLUSTER", "INFO")
+    return next(line for line in info.split() if line.startswith(b"cluster_current_epoch:"))
+
+
 def _id(node: RedisProcess) -> str:
     found: bytes = node.client.execute_command("CLUSTER", "MYID")
     return found.decode()
 
 
-def _node(folder: Path, bus: int) -> RedisProcess:
+def _node(folder: Path, bus: int, timeout: int) -> RedisProcess:
     folder.mkdir(parents=True)
     options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
-    options += ["--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"]
+    options += ["--cluster-node-timeout", str(timeout), "--cluster-require-full-coverage", "no"]
     options += ["--repl-diskless-sync-delay", "0"]
     return RedisProcess(folder, *options)

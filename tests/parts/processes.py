@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextlib import suppress
@@ -17,19 +18,31 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-_given: set[int] = set()
-
-
 def free_port() -> int:
-    """A port that no connection of the system's own choice takes meanwhile, and nobody here."""
+    """A port that no connection of the system's own choice takes meanwhile, nor another test."""
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        if port in _given:  # a Cluster chooses several before the first is listened on
-            continue
-        _given.add(port)
+        port = next(_ports)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+_claims: list[socket.socket] = []
+
+
+def _claimed_ports() -> Iterator[int]:
+    """In blocks, each this process's while it lives, as it holds the first of them.
+
+    Other runs of the tests go on beside this one, and a server takes its time to listen.
+    """
+    for first in random.SystemRandom().sample(range(20_000, 32_000, 100), 120):
+        _claims.append(socket.socket())
+        with suppress(OSError):
+            _claims[-1].bind(("127.0.0.1", first))
+            yield from range(first + 1, first + 100)
+
+
+_ports = _claimed_ports()
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 30.0, what: str = "") -> None:

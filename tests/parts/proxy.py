@@ -25,6 +25,7 @@ class FaultProxy:
         self.limit: float = float("inf")
         self._target = port
         self._sockets: list[socket.socket] = []
+        self._connecting = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -32,13 +33,15 @@ class FaultProxy:
 
     def cut(self) -> None:
         """Reset every connection there is."""
-        sockets, self._sockets = self._sockets, []
+        with self._connecting:
+            sockets, self._sockets = self._sockets, []
         for one in sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
     def close(self) -> None:
+        self.refusing, self.deaf = True, False
         # shutdown, since close alone does not wake the thread that accepts
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -51,15 +54,19 @@ class FaultProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = self._reach()
-            if server is None:
-                client.close()
-                continue
-            self._sockets += [client, server]
-            for source, sink, delayed in ((client, server, False), (server, client, True)):
-                threading.Thread(
-                    target=self._pass_on, args=(source, sink, delayed), daemon=True
-                ).start()
+            with self._connecting:  # or who is just being let in would escape a cut
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        server = self._reach()
+        if server is None:
+            client.close()
+            return
+        self._sockets += [client, server]
+        for source, sink, delayed in ((client, server, False), (server, client, True)):
+            threading.Thread(
+                target=self._pass_on, args=(source, sink, delayed), daemon=True
+            ).start()
 
     def _reach(self) -> socket.socket | None:
         with suppress(OSError):

@@ -47,7 +47,7 @@ def test_quota_is_reserved_before_the_view_so_that_none_slips_past(
     @app.get("/login")
     @mark
     def login() -> str:
-        gate.wait(10)
+        gate.wait(60)
         abort(401)
 
     def guess() -> None:

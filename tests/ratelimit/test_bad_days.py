@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from logging import LogRecord
 from typing import Any
 
 import gevent
 import pytest
 from flask import Flask
+from redis.exceptions import ResponseError
 
 from flask_rf import Limiter
 from flask_rf.signals import store_up
@@ -18,16 +20,24 @@ from tests.parts.processes import wait_until
 from tests.parts.proxy import FaultProxy
 from tests.parts.redis import RedisProcess
 from tests.parts.sentinel import SentinelProcesses
+from tests.ratelimit.worlds import assert_only_probes_ask
 
 KEY = "shop:1:rl:w1000/60:a:{127.0.0.1}"
+_DIALS = ("REDIS_TIMEOUT", "REDIS_CONNECT_TIMEOUT")
 Ask = Callable[..., "Visitor"]
 
 
 class Visitor:
-    """Asks an app that is limited by the Redis at ``url``."""
+    """Asks an app that is limited by the Redis at ``url``.
 
-    def __init__(self, app: Flask, url: str, in_greenlet: bool, **options: Any) -> None:
-        limiter = Limiter(app, redis_url=url, **{"timeout": 0.2, **options})
+    :param timeout: of commands; dials have no less.
+    """
+
+    def __init__(
+        self, app: Flask, url: str, in_greenlet: bool, timeout: float = 0.2, **options: Any
+    ) -> None:
+        app.config.update(dict.fromkeys(_DIALS, max(timeout, 0.5)))
+        limiter = Limiter(app, redis_url=url, timeout=timeout, **options)
         app.add_url_rule("/a", "a", limiter.limit("1000/minute")(lambda: "a"))
         self._app = app
         self._in_greenlet = in_greenlet
@@ -42,26 +52,27 @@ class Visitor:
         def get() -> int:
             return self._app.test_client().get("/a").status_code
 
-        return int(gevent.spawn(get).get(timeout=20)) if self._in_greenlet else get()
+        return int(gevent.spawn(get).get(timeout=5)) if self._in_greenlet else get()
 
     def survives(self, requests: int = 40) -> None:
         """No request fails; once the breaker is open none but probes waits."""
         self.saw_outage = True
-        assert [self.status() for _ in range(4)] == [200] * 4
-        waits = []
-        for _ in range(requests):
-            began = time.perf_counter()
-            assert self.status() == 200
-            waits.append(time.perf_counter() - began)
-        waits.sort()
-        assert waits[int(requests * 0.9)] < 0.05
+        codes = [self.status() for _ in range(4)]
+        more = range(requests)
+        assert_only_probes_ask(self._app, lambda: codes.extend(self.status() for _ in more))
+        assert set(codes) == {200}
 
     def recovers(self, server: RedisProcess) -> None:
-        """Requests are counted by ``server`` again within two seconds."""
-        began = time.monotonic()
-        wait_until(lambda: self.status() == 200 and self.back)
-        assert time.monotonic() - began < 2
+        """Requests are soon counted by ``server`` again."""
+        wait_until(lambda: self.status() == 200 and self.back, 20, "counts in Redis")
         assert server.client.keys("shop:1:rl:*")
+
+
+@pytest.fixture
+def proxy(own_redis: RedisProcess) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(own_redis.port)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(params=["thread", "greenlet"])
@@ -78,7 +89,7 @@ def visit(
 
         yield visit
     records = caplog.get_records("call")
-    told = [record.getMessage() for record in records if record.name == "flask_rf"]
+    told = [line for line in map(LogRecord.getMessage, records) if line.startswith("Rate limits")]
     changes = ["without" if "go on without Redis" in line else "back" for line in told]
     assert changes == (["without", "back"] if visitors[0].saw_outage else [])
 
@@ -103,20 +114,19 @@ def test_redis_stands_still(visit: Ask, own_redis: RedisProcess) -> None:
     visitor.recovers(own_redis)
 
 
-def test_redis_is_slow(visit: Ask, own_redis: RedisProcess) -> None:
-    proxy = FaultProxy(own_redis.port)
+def test_redis_is_slow(visit: Ask, own_redis: RedisProcess, proxy: FaultProxy) -> None:
     visitor = visit(proxy.url)
     assert visitor.status() == 200
-    proxy.delay = 0.3
+    proxy.delay = 2.0
 
     visitor.survives()
     proxy.delay = 0.0
     visitor.recovers(own_redis)
-    proxy.close()
 
 
-def test_the_network_swallows_everything(visit: Ask, own_redis: RedisProcess) -> None:
-    proxy = FaultProxy(own_redis.port)
+def test_the_network_swallows_everything(
+    visit: Ask, own_redis: RedisProcess, proxy: FaultProxy
+) -> None:
     visitor = visit(proxy.url)
     assert visitor.status() == 200
     proxy.deaf = True
@@ -124,7 +134,6 @@ def test_the_network_swallows_everything(visit: Ask, own_redis: RedisProcess) ->
     visitor.survives()
     proxy.deaf = False
     visitor.recovers(own_redis)
-    proxy.close()
 
 
 def test_redis_is_out_of_memory(visit: Ask, own_redis: RedisProcess) -> None:
@@ -157,12 +166,20 @@ def test_the_password_is_wrong(visit: Ask, own_redis: RedisProcess) -> None:
     visitor.recovers(own_redis)
 
 
+def is_busy(redis: RedisProcess) -> bool:
+    try:
+        return not redis.client.ping()
+    except ResponseError:
+        return True
+
+
 def test_a_script_runs_too_long_beside_us(visit: Ask, own_redis: RedisProcess) -> None:
     visitor = visit(own_redis.url)
     assert visitor.status() == 200
     hog = own_redis.client.connection_pool.make_connection()
     own_redis.client.config_set("busy-reply-threshold", 10)
     hog.send_command("EVAL", "while true do end", 0)
+    wait_until(lambda: is_busy(own_redis), what="the script")
 
     visitor.survives()
     wait_until(own_redis.client.script_kill)
@@ -170,8 +187,9 @@ def test_a_script_runs_too_long_beside_us(visit: Ask, own_redis: RedisProcess) -
     hog.disconnect()
 
 
-def test_connections_are_cut_now_and_then(visit: Ask, own_redis: RedisProcess) -> None:
-    proxy = FaultProxy(own_redis.port)
+def test_connections_are_cut_now_and_then(
+    visit: Ask, own_redis: RedisProcess, proxy: FaultProxy
+) -> None:
     visitor = visit(proxy.url, timeout=5)
     for _ in range(5):
         assert visitor.status() == 200
@@ -180,7 +198,6 @@ def test_connections_are_cut_now_and_then(visit: Ask, own_redis: RedisProcess) -
 
     assert visitor.status() == 200
     assert own_redis.client.zcard(KEY) >= 5
-    proxy.close()
 
 
 def test_scripts_are_flushed(visit: Ask, own_redis: RedisProcess) -> None:
@@ -194,8 +211,7 @@ def test_scripts_are_flushed(visit: Ask, own_redis: RedisProcess) -> None:
 
 def test_a_sentinel_names_another_primary(visit: Ask, sentinel: SentinelProcesses) -> None:
     visitor = visit(sentinel.url)
-    assert visitor.status() == 200
-    assert sentinel.primary.client.zcard(KEY) == 1
+    wait_until(lambda: visitor.status() == 200 and sentinel.primary.client.zcard(KEY))
     sentinel.primary.kill()
 
     visitor.survives()

@@ -139,7 +139,7 @@ def cluster(tmp_path: Any) -> Iterator[RedisClusterProcesses]:
 def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
     app: Flask, cluster: RedisClusterProcesses
 ) -> None:
-    limiter = Limiter(app, redis_url=cluster.url, timeout=1.0)
+    limiter = Limiter(app, redis_url=cluster.url, timeout=5.0)
     by_user = limiter.limit("3/minute", key_func=lambda: request.args["user"])
     by_all = limiter.limit("100/minute", key_func=lambda: "everyone", override_defaults=False)
     app.add_url_rule("/a", "a", by_user(by_all(lambda: "a")))
@@ -162,7 +162,7 @@ def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
     lost.kill()
     began = time.monotonic()
     assert codes("user-9", 20) == [200] * 3 + [429] * 17
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
     lost.start()
     wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone))

@@ -86,6 +86,34 @@ def test_a_client_whose_key_looks_like_ours_is_shown(
     assert "5/minute, sliding-window  a        4 of 5" in run(app, "show", key).output
 
 
+def test_a_long_scope_is_shown_as_it_is(app: Flask, redis_server: RedisProcess) -> None:
+    limiter, endpoint = (
+        Limiter(app, redis_url=redis_server.url),
+        "warehouse.list_orders_of_customer",
+    )
+    app.add_url_rule("/a", endpoint.replace(".", "_"), limiter.limit("5/minute")(lambda: ""))
+    app.test_client().get("/a")
+    assert endpoint.replace(".", "_") in run(app, "show", "127.0.0.1").output
+
+
+def test_counts_of_a_scope_that_a_function_says_are_shown_and_cleared(
+    app: Flask, redis_server: RedisProcess
+) -> None:
+    limiter = Limiter(app, redis_url=redis_server.url)
+    shared = limiter.shared_limit("5/minute", scope=lambda endpoint: "db")
+    app.add_url_rule("/a", "a", shared(lambda: ""))
+    other = limiter.limit("7/minute", key_func=lambda: "ann|127.0.0.1")
+    app.add_url_rule("/b", "b", other(lambda: ""))
+    client = app.test_client()
+    client.get("/a"), client.get("/b")
+    output = run(app, "show", "127.0.0.1").output
+    assert "4 of 5" in output and "7/minute" not in output
+    assert "what test_counts_of_a_scope" in run(app).output and " at 0x" not in run(app).output
+    assert run(app, "clear", "127.0.0.1").output == "Cleared 1 count of 127.0.0.1.\n"
+    assert client.get("/a").headers["X-RateLimit-Remaining"] == "4"
+    assert client.get("/b").headers["X-RateLimit-Remaining"] == "5"
+
+
 def test_a_client_is_cleared(limited: Flask) -> None:
     client = limited.test_client()
     assert [client.get("/a").status_code for _ in range(3)] == [200, 200, 429]

@@ -103,16 +103,16 @@ def test_a_cleared_denial_is_forgotten() -> None:
     assert world.denials.find([one]) == []
 
 
-def test_a_hammering_client_costs_no_round_trip(app: Flask, redis_server: RedisProcess) -> None:
-    limiter = Limiter(app, redis_url=redis_server.url)
+def test_a_hammering_client_costs_no_round_trip(app: Flask, own_redis: RedisProcess) -> None:
+    limiter = Limiter(app, redis_url=own_redis.url)
     app.add_url_rule("/a", "a", limiter.limit("1/hour; 9/hour")(lambda: "a"))
     client = app.test_client()
     assert [client.get("/a").status_code for _ in range(2)] == [200, 429]
-    before = redis_server.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    before = own_redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
 
     answers = [client.get("/a") for _ in range(20)]
 
-    after = redis_server.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    after = own_redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
     assert {answer.status_code for answer in answers} == {429}
-    assert answers[-1].headers["Retry-After"] in ("3599", "3600")
+    assert 3500 < int(answers[-1].headers["Retry-After"]) <= 3600
     assert after == before

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask import Response
 
 from flask_rf import Limit
 from flask_rf import Limiter
 from flask_rf.ratelimit import RateLimitExceeded
+
+pytestmark = pytest.mark.usefixtures("standing_clock")
 
 
 def test_headers_are_written_once_though_after_request_runs_twice(app: Flask) -> None:

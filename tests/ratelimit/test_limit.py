@@ -95,6 +95,14 @@ def test_limits_are_built_by_the_period() -> None:
     assert [str(limit.rate) for limit in limits] == ["1/second", "2/minute", "3/hour", "4/2 days"]
 
 
+def test_a_limit_takes_its_rates_text() -> None:
+    wanted = Limit.per_minute(5).by("ann")
+    assert Limit("5/minute", key="ann") == wanted  # type: ignore[arg-type]
+    for several in ("5/minute; 9/hour", 5, None):
+        with pytest.raises(ValueError, match="a limit has one rate"):
+            Limit(several)  # type: ignore[arg-type]
+
+
 def test_chained_terms_leave_the_original_as_it_was() -> None:
     plain = Limit.per_minute(5)
 

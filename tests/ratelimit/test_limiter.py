@@ -11,6 +11,8 @@ from flask_rf import SetupError
 from flask_rf.hooks import exempt
 from tests.ratelimit.worlds import statuses
 
+pytestmark = pytest.mark.usefixtures("standing_clock")
+
 
 def test_a_view_is_limited(app: Flask) -> None:
     limiter = Limiter(app)

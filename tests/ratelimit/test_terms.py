@@ -17,6 +17,8 @@ from flask_rf.signals import limit_hit
 from flask_rf.signals import limit_near
 from tests.ratelimit.worlds import statuses
 
+pytestmark = pytest.mark.usefixtures("standing_clock")
+
 
 @pytest.fixture
 def limiter(app: Flask) -> Limiter:
@@ -222,6 +224,17 @@ def test_a_shadow_limit_lets_through_and_reports(app: Flask, limiter: Limiter) -
     with limit_denied.connected_to(note, app):
         assert statuses(app, "/a", 3) == [200, 200, 200]
     assert denied == [True, True]
+
+
+def test_a_shadow_limit_is_not_told_to_clients(app: Flask, limiter: Limiter) -> None:
+    shadow = limiter.limit("1/minute", shadow=True)
+    app.add_url_rule("/alone", "alone", shadow(lambda: ""))
+    app.add_url_rule("/beside", "beside", limiter.limit("100/minute")(shadow(lambda: "")))
+    client = app.test_client()
+    assert not [name for name, _ in client.get("/alone").headers if "RateLimit" in name]
+    headers = client.get("/beside").headers
+    assert (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]) == ("100", "99")
+    assert headers["RateLimit-Policy"].count(";q=") == 1
 
 
 def test_the_current_limits_are_known_to_the_view(app: Flask, limiter: Limiter) -> None:

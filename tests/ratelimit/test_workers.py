@@ -14,7 +14,6 @@ import pytest
 from tests.parts.processes import accepts
 from tests.parts.processes import free_port
 from tests.parts.processes import Process
-from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 pytestmark = pytest.mark.servers
@@ -27,18 +26,19 @@ def test_two_workers_admit_exactly_the_limit_to_fifty_clients(
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-w", "2"]
     command += ["--bind", f"127.0.0.1:{port}", "tests.apps.limited:app"]
     env = {"REDIS_URL": redis_server.url, "RATE_LIMIT_TIMEOUT": "5"}
+    env |= {"REDIS_TIMEOUT": "20", "REDIS_CONNECT_TIMEOUT": "20"}
     server = Process(command, tmp_path / "gunicorn.log", env)
 
     def ask(_: int) -> tuple[int, bytes]:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/orders", timeout=10) as response:
+            with urlopen(f"http://127.0.0.1:{port}/orders", timeout=60) as response:
                 return response.status, response.read()
         except HTTPError as error:
             with error:
                 return error.code, b""
 
     try:
-        wait_until(lambda: accepts(port), 20, server.output())
+        server.await_start(lambda: accepts(port))
         with ThreadPoolExecutor(50) as clients:
             answers = list(clients.map(ask, range(150)))
     finally:

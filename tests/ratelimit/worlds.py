@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from flask_rf.ratelimit.redis import RedisStore
 from flask_rf.ratelimit.store import Claim
 from flask_rf.ratelimit.store import Store
 from flask_rf.ratelimit.store import Verdict
+from flask_rf.redis.breaker import PROBE_AFTER
 from flask_rf.redis.script import Script
+from flask_rf.signals import redis_asked
 
 START = 1_700_000_000_000_000
 SECOND = 1_000_000
@@ -94,6 +97,19 @@ def policy(
 
 def claim(policy: Policy, cost: int = 1, client: str = "ann") -> Claim:
     return Claim(policy, policy.storage_key(client), cost, client)
+
+
+def assert_only_probes_ask(app: Flask, work: Callable[[], object]) -> None:
+    """Run ``work`` while the breaker is open: nobody waits for Redis but a probe now and then."""
+    asked: list[float] = []
+
+    def note(sender: Flask, seconds: float, **_: object) -> None:
+        asked.append(seconds)
+
+    began = time.monotonic()
+    with redis_asked.connected_to(note, app):
+        work()
+    assert len(asked) <= 1 + (time.monotonic() - began) / PROBE_AFTER[0]
 
 
 def statuses(app: Flask, path: str, times: int, method: str = "GET", **options: Any) -> list[int]:

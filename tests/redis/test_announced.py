@@ -14,7 +14,7 @@ from tests.parts.redis import RedisProcess
 
 
 def announced(url: str, app: Flask) -> Announced:
-    return Announced(commands_to(url, RedisOptions(url=url), 2.0), app, "broadcast")
+    return Announced(commands_to(url, RedisOptions(url=url), 20.0), app, "broadcast")
 
 
 def test_who_listens_is_told_how_long_redis_took(app: Flask, redis_server: RedisProcess) -> None:

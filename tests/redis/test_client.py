@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from flask_rf.redis.client import RedisOptions
 from flask_rf.redis.client import RedisServer
 from flask_rf.redis.client import unavailable
 from flask_rf.settings import resolve
+from tests.parts.forks import in_fork
 from tests.parts.processes import free_port
 from tests.parts.processes import Process
 from tests.parts.processes import ROOT
@@ -34,7 +34,7 @@ from tests.parts.processes import wait_until
 from tests.parts.redis import redis_binary
 from tests.parts.redis import RedisProcess
 
-OPTIONS = RedisOptions(connect_timeout=5.0, timeout=5.0)
+OPTIONS = RedisOptions(connect_timeout=20.0, timeout=20.0)
 
 
 @contextmanager
@@ -342,16 +342,8 @@ def test_a_closed_server_can_be_used_again(redis_server: RedisProcess) -> None:
 def test_a_client_is_never_shared_across_a_fork(redis_server: RedisProcess) -> None:
     with connected(redis_server.url) as server:
         mine, my_id = server.client, server.client.client_id()
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            shared = server.client is mine
-            os.write(writer, f"{shared} {server.client.client_id()}".encode())
-            os._exit(0)
-        os.waitpid(child, 0)
-        os.close(writer)
-        shared, their_id = os.read(reader, 100).decode().split()
-        os.close(reader)
+        found = in_fork(lambda: f"{server.client is mine} {server.client.client_id()}")
+        shared, their_id = found.split()
         assert shared == "False"
         assert int(their_id) != my_id == server.client.client_id()
 

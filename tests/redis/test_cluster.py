@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 from threading import Thread
 from typing import Any
 
@@ -34,7 +35,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterPr
 def sender(cluster: RedisClusterProcesses) -> ClusterSender:
     for node in cluster.nodes:
         node.client.flushall()
-    return ClusterSender(cluster.url, RedisOptions(), 2.0)
+    return ClusterSender(cluster.url, RedisOptions(), 20.0)
 
 
 def counts(*keys: str) -> list[tuple[Any, ...]]:
@@ -66,9 +67,11 @@ def test_nobody_waits_for_another_servers_reply(cluster: RedisClusterProcesses) 
     replies: list[Any] = []
     asking = Thread(target=lambda: replies.extend(sender.execute_each(counts(first, second))))
     asking.start()
-    wait_until(lambda: int(quick.client.get(second)) == before + 2)
-    assert replies == []
-    slow.resume()
+    try:
+        wait_until(lambda: int(quick.client.get(second)) == before + 2)
+        assert replies == []
+    finally:
+        slow.resume()
     asking.join()
 
     assert replies[1] == before + 2
@@ -116,7 +119,7 @@ def test_more_callers_than_connections_wait_for_one(
 def test_callers_of_several_servers_never_hold_what_each_other_waits_for(
     cluster: RedisClusterProcesses, sender: ClusterSender
 ) -> None:
-    few = ClusterSender(cluster.url, RedisOptions(max_connections=1), 5.0)
+    few = ClusterSender(cluster.url, RedisOptions(max_connections=1), 20.0)
     keys = [*keys_on_each(cluster).values(), "two", "of", "one", "server"]
     replies: list[Any] = []
 
@@ -151,7 +154,7 @@ def test_a_command_made_for_its_server_may_follow_another(
 def test_a_caller_that_is_interrupted_keeps_no_connection(
     cluster: RedisClusterProcesses, sender: ClusterSender
 ) -> None:
-    only = ClusterSender(cluster.url, RedisOptions(max_connections=1), 2.0)
+    only = ClusterSender(cluster.url, RedisOptions(max_connections=1), 20.0)
     one, other, *_ = keys_on_each(cluster).values()
     only.execute_each([("SET", one, "of one"), ("SET", other, "of the other")])
     made = iter([("GET", one)])
@@ -170,8 +173,9 @@ def test_a_caller_that_is_interrupted_keeps_no_connection(
 def test_those_who_wait_for_a_silent_cluster_wait_together() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         url = f"redis+cluster://127.0.0.1:{silent.getsockname()[1]}"
-        sender = ClusterSender(url, RedisOptions(), 0.3)
-        threads = [Thread(target=lambda: outcome(sender)) for _ in range(40)]
+        sender = ClusterSender(url, RedisOptions(), 1.0)
+        met = Barrier(40)
+        threads = [Thread(target=lambda: met.wait() or outcome(sender)) for _ in range(40)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -200,7 +204,7 @@ def dials(listener: socket.socket) -> int:
 def test_a_silent_server_holds_up_only_its_own(tmp_path: Path) -> None:
     cluster = RedisClusterProcesses(tmp_path)
     try:
-        sender = ClusterSender(cluster.url, RedisOptions(), 0.2)
+        sender = ClusterSender(cluster.url, RedisOptions(), 1.0)
         (node, key), (_, other), *_ = keys_on_each(cluster).items()
         sender.execute_each(counts(key, other))
         node.pause()
@@ -212,6 +216,6 @@ def test_a_silent_server_holds_up_only_its_own(tmp_path: Path) -> None:
 
         assert isinstance(silent, RedisError)
         assert spoken == 2
-        assert waited < 2
+        assert waited < 8
     finally:
         cluster.stop()

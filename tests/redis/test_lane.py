@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -19,12 +18,15 @@ import flask_rf.redis.primary as primary
 from flask_rf.redis import RedisOptions
 from flask_rf.redis.link import Link
 from flask_rf.redis.sender import Sender
+from tests.parts.forks import in_fork
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
-def sender(server: RedisProcess, timeout: float = 10.0, **options: Any) -> Sender:
-    return Sender(server.url, RedisOptions(**options), timeout)
+def sender(
+    server: RedisProcess, timeout: float = 60.0, dial: float = 20.0, **options: Any
+) -> Sender:
+    return Sender(server.url, RedisOptions(timeout=dial, connect_timeout=dial, **options), timeout)
 
 
 def together(*functions: Any) -> list[Any]:
@@ -38,8 +40,13 @@ def together(*functions: Any) -> list[Any]:
 
     greenlets = [gevent.spawn(outcome, function) for function in functions]
     gevent.get_hub().loop.update_now()  # other tests may have left the loop standing for long
-    gevent.joinall(greenlets, timeout=20)
+    gevent.joinall(greenlets, timeout=60)
     return [greenlet.value for greenlet in greenlets]
+
+
+def connect(lane: Sender) -> None:
+    """Have ``lane`` connected, however many attempts a busy machine needs."""
+    wait_until(lambda: together(lambda: lane.execute("PING")) == [b"PONG"])
 
 
 def clients(server: RedisProcess) -> set[str]:
@@ -72,12 +79,12 @@ def test_every_greenlet_gets_the_reply_to_its_own_command(redis_server: RedisPro
     assert replies == [[f"{n}-{i}".encode() for i in range(20)] for n in range(50)]
 
 
-def test_all_greenlets_share_one_connection(redis_server: RedisProcess) -> None:
-    lane, before = sender(redis_server), clients(redis_server)
+def test_all_greenlets_share_one_connection(own_redis: RedisProcess) -> None:
+    lane, before = sender(own_redis), clients(own_redis)
 
     together(*(lambda: lane.execute("PING") for _ in range(50)))
 
-    assert len(clients(redis_server) - before) == 1
+    assert len(clients(own_redis) - before) == 1
 
 
 def test_commands_of_one_turn_are_written_together(
@@ -89,7 +96,7 @@ def test_commands_of_one_turn_are_written_together(
 
     together(*(lambda: lane.execute("PING") for _ in range(15)))
 
-    assert [data.count(b"PING") for data in writes] == [15]
+    assert [data.count(b"PING") for data in writes if b"PING" in data] == [15]
 
 
 def test_a_server_begins_with_many_commands_while_the_turn_goes_on(
@@ -101,7 +108,7 @@ def test_a_server_begins_with_many_commands_while_the_turn_goes_on(
 
     together(*(lambda: lane.execute("PING") for _ in range(40)))
 
-    assert [data.count(b"PING") for data in writes] == [16, 16, 8]
+    assert [data.count(b"PING") for data in writes if b"PING" in data] == [16, 16, 8]
 
 
 def test_a_connection_that_breaks_in_the_middle_of_a_turn_loses_no_greenlet(
@@ -126,7 +133,7 @@ def test_outside_of_greenlets_the_pool_does_the_same(
     redis_server: RedisProcess, writes: list[bytes]
 ) -> None:
     assert sender(redis_server).execute("ECHO", "a") == b"a"
-    assert writes == []
+    assert not [data for data in writes if b"ECHO" in data]
 
 
 def test_an_error_reaches_the_greenlet_that_caused_it(redis_server: RedisProcess) -> None:
@@ -160,25 +167,31 @@ def test_the_reply_to_a_greenlet_that_gave_up_goes_to_nobody_else(
 
 
 def test_a_silent_server_keeps_nobody_longer_than_the_timeout(own_redis: RedisProcess) -> None:
-    lane = sender(own_redis, timeout=0.1)
-    together(lambda: lane.execute("PING"))
+    lane = sender(own_redis, timeout=0.1, dial=0.5)
+    connect(lane)
     own_redis.pause()
 
     began = time.monotonic()
-    outcomes = together(*(lambda: lane.execute("ECHO", "late") for _ in range(10)))
+    outcomes = together(*(lambda: lane.execute("ECHO", "late") for _ in range(100)))
     waited = time.monotonic() - began
     own_redis.resume()
 
     assert all(isinstance(outcome, ConnectionError) for outcome in outcomes)
     assert "no reply within 100 ms" in str(outcomes[0])
-    assert waited < 1
-    assert together(lambda: lane.execute("ECHO", "fresh")) == [b"fresh"]
+    assert waited < 5  # one after the other they would wait for ten
+
+    def fresh() -> bool:
+        (outcome,) = together(lambda: lane.execute("ECHO", "fresh"))
+        assert outcome == b"fresh" or isinstance(outcome, ConnectionError)
+        return outcome == b"fresh"
+
+    wait_until(fresh)
 
 
 def test_a_silent_server_cannot_be_dialled_for_longer_than_the_timeout(
     own_redis: RedisProcess,
 ) -> None:
-    lane = sender(own_redis, timeout=0.1)
+    lane = sender(own_redis, timeout=0.1, dial=0.5)
     own_redis.pause()
 
     (outcome,) = together(lambda: lane.execute("PING"))
@@ -198,7 +211,7 @@ def test_a_dial_that_comes_to_no_end_is_begun_anew(
         dials.append(gevent.getcurrent())
         return gevent.sleep(60) if len(dials) == 1 else primary.ask(connection)
 
-    monkeypatch.setattr(lane, "_DIAL", 0.1 if end == "timeout" else 60.0)
+    monkeypatch.setattr(lane, "_DIAL", 1.0 if end == "timeout" else 60.0)
     monkeypatch.setattr(lane, "ask", endless)
     one = sender(redis_server, timeout=0.5)
 
@@ -215,13 +228,17 @@ def test_a_dial_that_comes_to_no_end_is_begun_anew(
 
 def test_a_busy_loop_is_not_taken_for_a_silent_server(redis_server: RedisProcess) -> None:
     lane = sender(redis_server, timeout=0.1)
-    together(lambda: lane.execute("PING"))
+    connect(lane)
+
+    def hold() -> None:
+        time.sleep(0.3)
+        redis_server.client.ping()  # by now the server has answered whatever it was asked
 
     outcomes = together(
         lambda: lane.execute("ECHO", "a"),
-        lambda: time.sleep(0.3),
+        hold,
         lambda: lane.execute("ECHO", "b"),
-        lambda: gevent.sleep(0.001) or time.sleep(0.3),
+        lambda: gevent.sleep(0.001) or hold(),
     )
 
     assert (outcomes[0], outcomes[2]) == (b"a", b"b")
@@ -276,10 +293,9 @@ def test_replies_nobody_asked_for_end_the_connection(own_redis: RedisProcess) ->
     before = clients(own_redis)
 
     own_redis.client.set("a", "b")
-    gevent.sleep(0.05)
 
+    wait_until(lambda: gevent.sleep(0.01) or not clients(own_redis) & before)
     assert together(lambda: lane.execute("ECHO", "a")) == [b"a"]
-    assert not clients(own_redis) & before
 
 
 def test_a_server_that_is_no_primary_any_more_is_left(own_redis: RedisProcess) -> None:
@@ -292,48 +308,39 @@ def test_a_server_that_is_no_primary_any_more_is_left(own_redis: RedisProcess) -
     together(lambda: lane.execute("PING"))
 
     assert isinstance(outcome, ReadOnlyError)
-    assert not clients(own_redis) & before
+    wait_until(lambda: not clients(own_redis) & before)
 
 
-@pytest.mark.unpatched
 @pytest.mark.unpatched
 @pytest.mark.parametrize("destroyed", [False, True])
 def test_the_connection_of_a_thread_that_has_ended_is_closed(
-    redis_server: RedisProcess, destroyed: bool
+    own_redis: RedisProcess, destroyed: bool
 ) -> None:
-    one = sender(redis_server)
+    one = sender(own_redis)
 
     def ask() -> None:
         replies.append(together(lambda: one.execute("PING")))
         if destroyed:
             gevent.get_hub().destroy(destroy_loop=True)
 
-    before, replies = len(clients(redis_server)), list[Any]()
+    before, replies = len(clients(own_redis)), list[Any]()
     for _ in range(10):
         thread = Thread(target=ask)
         thread.start()
         thread.join()
     assert replies == [[b"PONG"]] * 10
     # Of threads that follow one another, one may look like the other.
-    wait_until(lambda: len(clients(redis_server)) <= before + 2)
+    wait_until(lambda: len(clients(own_redis)) <= before + 2)
     one.close()
 
 
 def test_a_forked_process_dials_for_itself(redis_server: RedisProcess) -> None:
     lane = sender(redis_server)
     (mine,) = together(lambda: lane.execute("CLIENT", "ID"))
-    reader, writer = os.pipe()
-    child = gevent.os.fork_gevent()
-    if child == 0:
-        (theirs,) = together(lambda: lane.execute("CLIENT", "ID"))
-        os.write(writer, str(theirs).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = int(os.read(reader, 100))
-    for end in (reader, writer):
-        os.close(end)
+    fork = gevent.os.fork_gevent
+    theirs = in_fork(lambda: together(lambda: lane.execute("CLIENT", "ID"))[0], fork)
 
-    assert theirs != mine
+    assert int(theirs) != mine
     assert together(lambda: lane.execute("CLIENT", "ID")) == [mine]
 
 

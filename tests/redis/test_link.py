@@ -19,11 +19,11 @@ from tests.parts.redis import with_tls
 from tests.redis.test_lane import sender
 from tests.redis.test_lane import together
 
-OPTIONS = RedisOptions()
+OPTIONS = RedisOptions(timeout=20.0, connect_timeout=20.0)
 
 
 def test_what_a_socket_does_not_take_at_once_follows(redis_server: RedisProcess) -> None:
-    lane = sender(redis_server, timeout=5.0)
+    lane = sender(redis_server)
     value = b"x" * 8_000_000
 
     outcomes = together(
@@ -53,7 +53,7 @@ def tls_redis(tmp_path: Path) -> Iterator[RedisProcess]:
 
 @pytest.mark.deployment
 def test_a_lane_may_run_over_tls(tls_redis: RedisProcess) -> None:
-    lane = sender(tls_redis, timeout=5.0)
+    lane = sender(tls_redis)
     value = b"x" * 3_000_000
 
     outcomes = together(
@@ -94,7 +94,7 @@ def test_what_is_no_reply_at_all_ends_the_connection() -> None:
 
         babbling: list[bool] = []
         threading.Thread(target=babble, daemon=True).start()
-        lane = Sender(f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2", OPTIONS, 5.0)
+        lane = Sender(f"redis://127.0.0.1:{listener.getsockname()[1]}?protocol=2", OPTIONS, 60.0)
         assert together(lambda: lane.execute("PING")) == [b"PONG"]
         babbling.append(True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +22,16 @@ from flask_rf.redis.client import RedisServer
 from flask_rf.redis.pool import Pool
 from flask_rf.redis.primary import Primary
 from flask_rf.redis.sender import Sender
+from tests.parts.forks import in_fork
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
 @contextmanager
-def pool_of(redis: RedisProcess, most: int = 64, patience: float = 5.0) -> Iterator[Pool]:
-    times = {"socket_timeout": patience, "socket_connect_timeout": patience}
+def pool_of(
+    redis: RedisProcess, most: int = 64, patience: float = 20.0, timeout: float = 20.0
+) -> Iterator[Pool]:
+    times = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     pool = Pool(RedisServer(redis.url, RedisOptions(), **times), most, patience)
     yield pool
     pool.close()
@@ -137,7 +139,7 @@ def test_attempts_that_failed_take_no_connections_away(own_redis: RedisProcess) 
 
 
 def test_a_silent_server_ends_the_idle_connections_too(own_redis: RedisProcess) -> None:
-    with pool_of(own_redis, patience=0.3) as pool:
+    with pool_of(own_redis, timeout=1.0) as pool:
         former = ids(pool, 4)
         own_redis.pause()
         with pytest.raises(TimeoutError):
@@ -212,17 +214,9 @@ def test_who_is_interrupted_at_the_first_look_takes_no_connection_away(
 
 @pytest.mark.unpatched
 def test_a_forked_process_has_connections_of_its_own(own_redis: RedisProcess) -> None:
-    sender = Sender(own_redis.url, RedisOptions(), 5.0)
+    sender = Sender(own_redis.url, RedisOptions(), 20.0)
     mine = sender.execute("CLIENT", "ID")
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writer, str(sender.execute("CLIENT", "ID")).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.close(writer)
-    theirs = int(os.read(reader, 100))
-    os.close(reader)
+    theirs = int(in_fork(lambda: sender.execute("CLIENT", "ID")))
 
     assert theirs != mine == sender.execute("CLIENT", "ID")
     sender.close()

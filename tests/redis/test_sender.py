@@ -16,6 +16,7 @@ from flask_rf.redis.sender import Commands
 from flask_rf.redis.sender import commands_to
 from tests.parts.redis import RedisProcess
 
+OPTIONS = RedisOptions(timeout=20.0, connect_timeout=20.0)
 Here = Callable[[Callable[[], Any]], Any]
 
 
@@ -29,7 +30,7 @@ def here(request: pytest.FixtureRequest) -> Here:
 
 @pytest.fixture
 def way(redis_server: RedisProcess) -> Commands:
-    return commands_to(redis_server.url, RedisOptions(), 5.0)
+    return commands_to(redis_server.url, OPTIONS, 20.0)
 
 
 def echo_primary(primary: Primary) -> tuple[Any, ...]:
@@ -64,7 +65,7 @@ def test_a_command_can_name_the_server_it_reaches(
 
 
 def test_a_restarted_server_is_another(own_redis: RedisProcess, here: Here) -> None:
-    way = commands_to(own_redis.url, RedisOptions(), 5.0)
+    way = commands_to(own_redis.url, OPTIONS, 20.0)
 
     def run_id() -> bytes:
         (found,) = way.execute_each([echo_primary])
@@ -81,13 +82,13 @@ def test_a_restarted_server_is_another(own_redis: RedisProcess, here: Here) -> N
 
 def test_a_server_that_may_not_be_asked_is_unknown(own_redis: RedisProcess, here: Here) -> None:
     own_redis.client.acl_setuser("default", commands=["+@all", "-info"], enabled=True)
-    way = commands_to(own_redis.url, RedisOptions(), 5.0)
+    way = commands_to(own_redis.url, OPTIONS, 20.0)
 
     assert here(lambda: way.execute_each([echo_primary])) == [b"-"]
 
 
 def test_a_lost_server_is_an_error_for_each_command(own_redis: RedisProcess, here: Here) -> None:
-    way = commands_to(own_redis.url, RedisOptions(), 1.0)
+    way = commands_to(own_redis.url, OPTIONS, 20.0)
     own_redis.kill()
 
     outcomes = here(lambda: way.execute_each([("ECHO", "a"), echo_primary]))

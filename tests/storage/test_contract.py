@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from flask_rf.storage import AlreadyExists
 from flask_rf.storage import Conflict
 from flask_rf.storage import Disk
 from flask_rf.storage import Incomplete
+from flask_rf.storage import InvalidPath
 from flask_rf.storage import NotFound
 from flask_rf.storage import TooLarge
 from flask_rf.storage import Unsupported
 from flask_rf.storage import WrongType
+from flask_rf.storage.local import LocalDriver
 from flask_rf.storage.parts import PART
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -165,6 +168,36 @@ def test_the_type_is_what_is_said_or_named_or_seen(disk: Disk) -> None:
         assert disk.mime_type(path) == expected
 
 
+#: Path, content, given type; what is kept of it, and what browsers are told.
+TEXTS: list[tuple[str, Any, str | None, str, str]] = [
+    ("a.txt", "grüße ✓", None, "text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+    ("notes", "grüße ✓", None, "text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+    ("app.js", "'✓'", None, "text/javascript; charset=utf-8", "text/javascript; charset=utf-8"),
+    ("a.json", '"✓"', None, "application/json", "application/json"),
+    ("a.svg", "<svg/>", None, "image/svg+xml", "image/svg+xml"),
+    ("b.txt", "grüße ✓".encode(), None, "text/plain", "text/plain; charset=utf-8"),
+    ("c.txt", "tea", "text/x-tea", "text/x-tea", "text/x-tea; charset=utf-8"),
+    ("d.txt", b"\xe9", "text/plain; CharSet=latin1", "text/plain; CharSet=latin1", ""),
+]
+
+
+def test_what_is_text_says_that_it_is_utf_8(disk: Disk) -> None:
+    for path, content, given, kept, served in TEXTS:
+        disk.put(path, content, content_type=given)
+        assert disk.info(path).content_type == kept
+        assert disk.mime_type(path) == kept.partition(";")[0]
+        assert disk.response(path).headers["Content-Type"] == (served or kept)
+
+
+def test_text_says_so_however_it_comes(disk: Disk) -> None:
+    disk.append("log", "grüße ✓")
+    paths = ["log", disk.put_file("notes", "grüße ✓")]
+    kinds = [disk.info(path).content_type for path in paths]
+    assert kinds == ["text/plain; charset=utf-8"] * 2
+    assert paths[1].endswith(".txt")
+    assert disk.info(disk.put_file("notes", b"tea")).content_type == "text/plain"
+
+
 def test_metadata_and_type_go_with_the_file(disk: Disk) -> None:
     disk.put("file", b"tea", content_type="text/x-tea", metadata={"Order": "7", "by": "Ann B"})
     disk.copy("file", "copied")
@@ -197,6 +230,19 @@ def test_visibility_goes_with_the_file(disk: Disk) -> None:
     disk.copy("file", "copied")
     disk.move("file", "moved")
     assert [disk.visibility(path) for path in ("copied", "moved")] == ["public", "public"]
+
+
+def test_files_of_this_machine_have_paths(disk: Disk) -> None:
+    disk.put("a b/ü.txt", b"tea")
+    if isinstance(disk.driver, LocalDriver):
+        assert Path(disk.path("a b/ü.txt")).read_bytes() == b"tea"
+        assert Path(disk.scoped("a b").path("ü.txt")).read_bytes() == b"tea"
+        assert disk.path() == disk.driver.describe()
+        with pytest.raises(InvalidPath):
+            disk.path("../secret")
+    else:
+        with pytest.raises(Unsupported, match="no paths on this machine"):
+            disk.path("a b/ü.txt")
 
 
 # --- Copying, moving, deleting ---

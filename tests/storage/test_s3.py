@@ -197,6 +197,13 @@ def test_a_temporary_url_reads_one_file(disk: Disk) -> None:
     assert ask(url[:-1] + ("0" if url[-1] != "0" else "1")) == 403
 
 
+def test_a_temporary_url_tells_that_text_is_utf_8(disk: Disk) -> None:
+    disk.put("a.txt", "grüße ✓")
+    with urllib.request.urlopen(disk.temporary_url("a.txt", 60)) as response:
+        assert response.headers.get_content_type() == "text/plain"
+        assert response.headers.get_content_charset() == "utf-8"
+
+
 def test_a_temporary_url_ends(disk: Disk) -> None:
     disk.put("file", b"tea")
     url = disk.temporary_url("file", 1)

@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from flask_rf.storage import Disk
 from flask_rf.storage import s3_client
 from flask_rf.storage import StorageError
 from flask_rf.storage import Unavailable
+from flask_rf.storage import Unsupported
 from flask_rf.storage.parts import PART
+from flask_rf.storage.s3 import S3Driver
 from flask_rf.storage.s3_client import Account
 from flask_rf.storage.s3_client import client_of
 from flask_rf.storage.s3_upload import Upload
@@ -51,6 +54,29 @@ def test_a_client_signs_by_version_4_waits_and_tries_again(
     assert config.max_pool_connections == 50
     assert (config.connect_timeout, config.read_timeout) == (5, 30)
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
+
+
+@pytest.mark.parametrize("bucket", ["shop", "shop.example.com", "Shop_1", "s3"])
+@pytest.mark.parametrize(
+    "account",
+    [AWS, OTHER, replace(AWS, path_style=True), replace(OTHER, path_style=False)],
+)
+def test_a_public_url_is_where_boto3_reads_the_file(bucket: str, account: Account) -> None:
+    driver = S3Driver(bucket, account)
+    signed = driver.temporary_url("a b/ü~+?.txt", 60, None)
+    assert driver.url("a b/ü~+?.txt") == signed.partition("?")[0]
+
+
+def test_certificates_cover_the_urls_of_buckets_with_dots() -> None:
+    driver = S3Driver("shop.example.com", AWS)
+    assert driver.url("a") == "https://s3.eu-west-1.amazonaws.com/shop.example.com/a"
+
+
+def test_an_access_point_has_a_public_url_only_where_one_is_set() -> None:
+    point = "arn:aws:s3:eu-west-1:123456789012:accesspoint/shop"
+    with pytest.raises(Unsupported, match="set public_url"):
+        S3Driver(point, AWS).url("a")
+    assert S3Driver(point, AWS, "https://cdn.example").url("a") == "https://cdn.example/a"
 
 
 class Raw:

@@ -50,7 +50,7 @@ def test_a_file_is_shown_safely(page: FlaskClient, disk: Disk) -> None:
     response = page.get("/show/a/letters.txt")
     assert (response.status_code, response.data) == (200, b"abcdefghij")
     headers = response.headers
-    assert headers["Content-Type"] == "text/plain"
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
     assert headers["Content-Length"] == "10"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "sandbox"
@@ -236,11 +236,26 @@ def test_keys_can_be_changed_while_urls_are_about(app: Flask, disk: Disk) -> Non
     assert client.get(url).status_code == 404
 
 
-def test_storage_can_have_keys_of_its_own() -> None:
-    app = Flask("shop")
-    disk = Storage(app, disks={"files": {"driver": "memory"}}, signing_keys=["new", "old"]).disk()
-    disk.put("file", b"tea")
-    assert app.test_client().get(disk.temporary_url("file", 60)).status_code == 200
+def test_storage_can_have_keys_of_its_own(tmp_path: Path) -> None:
+    options = {"driver": "local", "root": str(tmp_path)}
+
+    def worker(*keys: str) -> tuple[Disk, FlaskClient]:
+        app = Flask("shop")
+        app.secret_key = "of sessions"
+        return Storage(app, disks={"files": options}, signing_keys=keys).disk(), app.test_client()
+
+    before, _ = worker("old")
+    rolling, client = worker("new", "old")
+    _, later = worker("new")
+    before.put("file", b"tea")
+    urls = {"old": before.temporary_url("file", 60), "new": rolling.temporary_url("file", 60)}
+    assert [client.get(urls[key]).status_code for key in ("old", "new")] == [200, 200]
+    assert [later.get(urls[key]).status_code for key in ("old", "new")] == [404, 200]
+    upload = before.temporary_upload_url("file", 60, "text/plain", size=4)
+    sent = {"data": b"milk", "headers": upload["headers"]}
+    assert later.put(upload["url"], **sent).status_code == 404
+    assert client.put(upload["url"], **sent).status_code == 200
+    assert later.get(worker()[0].temporary_url("file", 60)).status_code == 404
 
 
 def test_without_a_key_nothing_is_signed() -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from flask_rf.storage import Incomplete
 from flask_rf.storage import TooLarge
 from flask_rf.storage.source import PIECE
+from flask_rf.storage.source import PieceStream
 from flask_rf.storage.source import Source
 from flask_rf.storage.spool import spooled
-from flask_rf.storage.wrappers import PieceStream
 
 
 class Stingy(io.RawIOBase):

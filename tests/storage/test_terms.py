@@ -12,6 +12,7 @@ from flask_rf.storage.terms import checked_type
 from flask_rf.storage.terms import checked_visibility
 from flask_rf.storage.terms import is_allowed
 from flask_rf.storage.terms import same_type
+from flask_rf.storage.terms import with_charset
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,21 @@ from flask_rf.storage.terms import same_type
 )
 def test_mime_types_are_accepted(kind: str) -> None:
     assert checked_type(kind) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("Text/CSV; header=present", "Text/CSV; header=present; charset=utf-8"),
+        ('text/plain;charset="latin1"', 'text/plain;charset="latin1"'),
+        ("application/json", "application/json"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("", ""),
+    ],
+)
+def test_text_without_a_charset_is_utf_8(kind: str, told: str) -> None:
+    assert with_charset(kind) == told
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,17 @@ def test_urls_are_those_of_a_promoted_file(app: Flask, storage: Storage, both: D
     assert storage.disk("files").exists("a/file")
 
 
+def test_what_has_a_path_is_a_promoted_file(app: Flask, tmp_path: Path) -> None:
+    disks = {
+        "first": {"driver": "local", "root": str(tmp_path)},
+        "old": MEMORY,
+        "both": {"driver": "read_through", "disk": "first", "fallback": "old"},
+    }
+    storage = Storage(app, disks=disks)
+    storage.disk("old").put("a/file", b"tea")
+    assert Path(storage.disk("both").path("a/file")).read_bytes() == b"tea"
+
+
 def test_a_full_first_disk_does_not_hide_the_fallback(
     app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ..library import differs
 from ..library import Library
+from ..library import missing
 from ..library import not_needed
 from ..library import renamed
 from ..library import same
 
 _BROTLI = "Brotli's window and mode are the ones that suit responses."
 _CACHE = "Bodies that repeat are compressed once; say how many bytes may be kept, 0 for none."
-_CONDITIONAL = "ETags of compressed responses and conditional requests always agree."
+_CONDITIONAL = "A view that sets an ETag calls response.make_conditional(request) itself."
 _STREAMS = "Streams are compressed with the same codings as all else."
 _TYPES = "By default every type that shrinks."
 _MIMETYPES = [
@@ -47,7 +48,7 @@ FLASK_COMPRESS = Library(
         "COMPRESS_BR_BLOCK": not_needed(_BROTLI, default=0),
         "COMPRESS_CACHE_KEY": differs("COMPRESS_CACHE_SIZE", _CACHE),
         "COMPRESS_CACHE_BACKEND": differs("COMPRESS_CACHE_SIZE", _CACHE),
-        "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": not_needed(_CONDITIONAL, default=True),
+        "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": missing(_CONDITIONAL, default=True),
         "COMPRESS_STREAMING_ENDPOINT_CONDITIONAL": not_needed(_CONDITIONAL, default=["static"]),
     },
     imports={

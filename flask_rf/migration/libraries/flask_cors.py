@@ -15,6 +15,7 @@ _RESOURCES = "Paths instead of regular expressions: /api covers itself and all b
 _AT_ONCE = "Give it to CORS(…); init_app takes the app alone."
 _RIGHT = "What it sets is always right here."
 _ERRORS = "Errors and redirects always carry CORS headers."
+_ALONE = "Policies of views need CORS on the app; this one lets nobody into the other views."
 _PRIVATE = "Browsers have given up Private Network Access."
 
 _OPTIONS = {
@@ -70,5 +71,11 @@ FLASK_CORS = Library(
     without={
         "CORS": (("origins", "resources"), differs("origins", _ORIGINS)),
         "cross_origin": (("origins",), differs("origins", _ORIGINS)),
+    },
+    alone={
+        "cross_origin": (
+            ("flask_cors.CORS", "flask_rf.CORS", "flask_rf.RF"),
+            differs("CORS(app, resources={})", _ALONE),
+        )
     },
 )

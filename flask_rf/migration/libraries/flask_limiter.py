@@ -9,16 +9,18 @@ from ..library import not_needed
 from ..library import renamed
 from ..library import same
 
-_TERMS = (
-    "Write the terms on the limit: Limit(Rate(200, 86400), cost=2) of flask_rf.ratelimit.limit."
-)
+_TERMS = "An argument of Limiter(…) here, or a term of the limit: Limit.per_day(200)."
 _ON_ERROR = "True becomes RATE_LIMIT_ON_ERROR=allow; by default each worker counts by itself."
 _FALLBACK = "Without Redis the same limits go on in each worker's memory, by default."
 _TOGETHER = "All limits of a request are decided together, and counted by all or by none."
 _META = "Declare a longer limit beside the short one: 5/minute; 50/day."
 _SHORTER_NAMES = "Headers are called X-RateLimit-… and RateLimit, as their standard has it."
 _DETAILS = "Functions get a Decision: limit, key, breached, remaining, reset_at, retry_after."
+_IN_THE_URL = (
+    "They go in the URL, as connection parameters of redis-py; time-outs and the pool are settings."
+)
 _BY_SCOPE = "Name what is counted by scope= of the limit."
+_CHECK = "It looks here whether all limits can be meant, as check(app) says, and limits nothing."
 _OTHER_STORES = (
     "Redis goes over, Sentinel and Cluster too; leave memory:// out. Other stores do not exist."
 )
@@ -33,21 +35,18 @@ FLASK_LIMITER = Library(
     settings={
         "RATELIMIT_ENABLED": renamed("RATE_LIMIT_ENABLED", default=True),
         "RATELIMIT_DEFAULT": renamed("RATE_LIMIT_DEFAULT"),
-        "RATELIMIT_DEFAULTS_PER_METHOD": differs("RATE_LIMIT_DEFAULT", _TERMS),
-        "RATELIMIT_DEFAULTS_EXEMPT_WHEN": differs("RATE_LIMIT_DEFAULT", _TERMS),
-        "RATELIMIT_DEFAULTS_DEDUCT_WHEN": differs("RATE_LIMIT_DEFAULT", _TERMS),
-        "RATELIMIT_DEFAULTS_COST": differs("RATE_LIMIT_DEFAULT", _TERMS),
+        "RATELIMIT_DEFAULTS_PER_METHOD": differs("default_limits_per_method", _TERMS),
+        "RATELIMIT_DEFAULTS_EXEMPT_WHEN": differs("default_limits_exempt_when", _TERMS),
+        "RATELIMIT_DEFAULTS_DEDUCT_WHEN": differs("default_limits_deduct_when", _TERMS),
+        "RATELIMIT_DEFAULTS_COST": differs("default_limits_cost", _TERMS),
         "RATELIMIT_APPLICATION": renamed("RATE_LIMIT_APPLICATION"),
-        "RATELIMIT_APPLICATION_PER_METHOD": differs("RATE_LIMIT_APPLICATION", _TERMS),
-        "RATELIMIT_APPLICATION_EXEMPT_WHEN": differs("RATE_LIMIT_APPLICATION", _TERMS),
-        "RATELIMIT_APPLICATION_DEDUCT_WHEN": differs("RATE_LIMIT_APPLICATION", _TERMS),
-        "RATELIMIT_APPLICATION_COST": differs("RATE_LIMIT_APPLICATION", _TERMS),
+        "RATELIMIT_APPLICATION_PER_METHOD": differs("application_limits_per_method", _TERMS),
+        "RATELIMIT_APPLICATION_EXEMPT_WHEN": differs("application_limits_exempt_when", _TERMS),
+        "RATELIMIT_APPLICATION_DEDUCT_WHEN": differs("application_limits_deduct_when", _TERMS),
+        "RATELIMIT_APPLICATION_COST": differs("application_limits_cost", _TERMS),
         "RATELIMIT_STRATEGY": renamed("RATE_LIMIT_STRATEGY", _STRATEGY),
         "RATELIMIT_STORAGE_URI": renamed("RATE_LIMIT_REDIS_URL", _OTHER_STORES),
-        "RATELIMIT_STORAGE_OPTIONS": differs(
-            "REDIS_*",
-            "Time-outs and the pool have settings here, the rest goes in the URL.",
-        ),
+        "RATELIMIT_STORAGE_OPTIONS": differs("REDIS_*", _IN_THE_URL),
         "RATELIMIT_KEY_FUNC": renamed("RATE_LIMIT_KEY"),
         "RATELIMIT_KEY_PREFIX": renamed("RF_PREFIX", "It begins the keys of broadcasting as well."),
         "RATELIMIT_HEADERS_ENABLED": renamed("RATE_LIMIT_HEADERS", "On by default here."),
@@ -58,7 +57,7 @@ FLASK_LIMITER = Library(
         "RATELIMIT_HEADER_RETRY_AFTER_VALUE": not_needed("Retry-After is always in seconds."),
         "RATELIMIT_SWALLOW_ERRORS": differs("RATE_LIMIT_ON_ERROR", _ON_ERROR),
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": not_needed(_FALLBACK),
-        "RATELIMIT_IN_MEMORY_FALLBACK": not_needed(_FALLBACK),
+        "RATELIMIT_IN_MEMORY_FALLBACK": missing(_FALLBACK),
         "RATELIMIT_FAIL_ON_FIRST_BREACH": not_needed(_TOGETHER),
         "RATELIMIT_ON_BREACH_CALLBACK": renamed("RATE_LIMIT_ON_BREACH", _DETAILS),
         "RATELIMIT_REQUEST_IDENTIFIER": differs("scope", _BY_SCOPE),
@@ -98,22 +97,22 @@ FLASK_LIMITER = Library(
             "strategy": same("strategy"),
             "enabled": same("enabled"),
             "on_breach": same("on_breach"),
-            "default_limits_per_method": differs("default", _TERMS),
-            "default_limits_exempt_when": differs("default", _TERMS),
-            "default_limits_deduct_when": differs("default", _TERMS),
-            "default_limits_cost": differs("default", _TERMS),
-            "application_limits_per_method": differs("application", _TERMS),
-            "application_limits_exempt_when": differs("application", _TERMS),
-            "application_limits_deduct_when": differs("application", _TERMS),
-            "application_limits_cost": differs("application", _TERMS),
+            "default_limits_per_method": same("default_limits_per_method"),
+            "default_limits_exempt_when": same("default_limits_exempt_when"),
+            "default_limits_deduct_when": same("default_limits_deduct_when"),
+            "default_limits_cost": same("default_limits_cost"),
+            "application_limits_per_method": same("application_limits_per_method"),
+            "application_limits_exempt_when": same("application_limits_exempt_when"),
+            "application_limits_deduct_when": same("application_limits_deduct_when"),
+            "application_limits_cost": same("application_limits_cost"),
             "header_name_mapping": missing(_SHORTER_NAMES),
-            "storage_options": differs("REDIS_*", "Time-outs and the pool are settings here."),
-            "swallow_errors": differs('on_error="allow"', _ON_ERROR),
-            "fail_on_first_breach": not_needed(_TOGETHER),
+            "storage_options": same("storage_options", _IN_THE_URL),
+            "swallow_errors": same("on_error", _ON_ERROR),
+            "fail_on_first_breach": same("fail_on_first_breach", _TOGETHER),
             "meta_limits": missing(_META),
             "on_meta_breach": missing(_META),
-            "in_memory_fallback": not_needed(_FALLBACK),
-            "in_memory_fallback_enabled": not_needed(_FALLBACK),
+            "in_memory_fallback": missing(_FALLBACK),
+            "in_memory_fallback_enabled": same("on_error", _FALLBACK),
             "retry_after": not_needed("Retry-After is always in seconds."),
             "key_prefix": differs("RF_PREFIX", "It is a setting of all features."),
             "request_identifier": differs("scope", _BY_SCOPE),
@@ -122,6 +121,7 @@ FLASK_LIMITER = Library(
         "shared_limit": _ON_LIMITS,
         "exempt": {"flags": missing("It lifts the app's limits and the defaults, both.")},
     },
+    without={"check": (("app",), differs("with limiter.limit(…)", _CHECK))},
     attributes={
         "storage": missing("flask rf limits show and limiter.remaining() tell what is counted."),
         "limiter": missing("limiter.hit(), attempts() and attempt() count by hand."),

@@ -14,8 +14,16 @@ limiter = Limiter(
     default_limits=["5 per minute"],
     application_limits=["40/hour"],
     storage_uri="memory://",
+    storage_options={},
     strategy="moving-window",
     headers_enabled=True,
+    in_memory_fallback_enabled=True,
+    swallow_errors=True,
+    fail_on_first_breach=True,
+    retry_after="delta-seconds",
+    key_prefix="",
+    default_limits_per_method=True,
+    default_limits_exempt_when=lambda: "X-Robot" in request.headers,
 )
 api = Blueprint("api", __name__, url_prefix="/api")
 limiter.limit("3/minute")(api)
@@ -101,6 +109,7 @@ app.register_blueprint(api)
 ASKED = [
     *[("GET", "/", {})] * 7,
     *[("GET", "/", {"headers": {"X-Staff": "yes"}})] * 2,
+    *[("GET", "/", {"headers": {"X-Robot": "yes"}})] * 2,
     *[("GET", "/slow", {})] * 2,
     *[("GET", "/free", {})] * 3,
     *[("POST", "/login", {"data": {"user": "ann", "password": "?"}})] * 3,
