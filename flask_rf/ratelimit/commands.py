@@ -17,9 +17,9 @@ from flask.cli import with_appcontext
 from ..client_address import network_of
 from ..client_address import parse_address
 from .compiled import CompiledLimiter
+from .keys import bounded
 from .limit import Limit
 from .limit import Rate
-from .plan import bounded
 from .plan import Entry
 from .plan import LETTERS
 from .plan import Place
@@ -95,6 +95,8 @@ def _list(compiled: CompiledLimiter) -> None:
         for (endpoint, texts), methods in sorted(grouped.items())
         for text in texts or ("",)
     ]
+    for function, entry in sorted(plan.called.items()):
+        rows += [(f"{function}()", "(when called)", text) for text in _texts(entry)]
     rows += [("(no route)", "", text) for text in _texts(plan.unrouted)]
     _print_table(("ENDPOINT", "METHODS", "LIMIT"), rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -18,7 +19,9 @@ from .admission import Admission
 from .announce import announce
 from .clients import call
 from .clients import Clients
+from .declarations import behind
 from .declarations import Declarations
+from .declarations import is_function
 from .decorators import describe
 from .denials import Denials
 from .leases import LeaseKeeper
@@ -69,7 +72,7 @@ class CompiledLimiter:
         self.namespace = namespace
         self.maker = PolicyMaker(namespace, options.strategy, options.on_error)
         self.clients = Clients(app, options.ipv6_prefix, options.key)
-        self._declarations = declarations
+        self.declarations = declarations
         self._planner = Planner(
             maker=self.maker,
             defaults=options.default,
@@ -77,6 +80,7 @@ class CompiledLimiter:
             unrouted=_shared(options.unrouted, "unrouted"),
             named=declarations.named,
         )
+        self._behind = lru_cache(maxsize=4096)(behind)
         self._denials = Denials()
         self._keeper = LeaseKeeper(store)
         self._plan: Plan | None = None
@@ -86,8 +90,7 @@ class CompiledLimiter:
     def before(self) -> Any:
         request = hooks.current_request()
         entry = self._entry(request)
-        filters = self._declarations.filters
-        if not entry or (filters and any(call(skips, request) for skips in filters)):
+        if not entry or self._passes(request):
             return None
         return self.admit(request, entry)
 
@@ -162,16 +165,29 @@ class CompiledLimiter:
         self._denials.clear(keys)
         return self.store.clear(keys)
 
-    def enforce(self, declared: tuple[Declared, ...]) -> None:
+    def enforce(self, declared: tuple[Declared, ...], name: str = "") -> None:
         """Meet limits in the middle of a request.
+
+        :param name: of what is counted by itself at each endpoint.
+        :raises HTTPException: one denies.
+        """
+        request = hooks.current_request()
+        if self._passes(request):
+            return
+        place = "/".join(part for part in (request.endpoint, name) if part)
+        response = self.admit(request, self._planner.compile(declared, place, request.method))
+        if response is not None:
+            abort(self.app.make_response(response))
+
+    def called(self, function: Any) -> None:
+        """Meet the limits of a function that is called, but as the view: the plan has them.
 
         :raises HTTPException: one denies.
         """
         request = hooks.current_request()
-        entry = self._planner.compile(declared, request.endpoint or "", request.method)
-        response = self.admit(request, entry)
-        if response is not None:
-            abort(self.app.make_response(response))
+        view = self.app.view_functions.get(request.endpoint or "")
+        if id(function) not in self._behind(view, request.method):
+            self.enforce(self.declarations.of(function), describe(function))
 
     def start_worker(self, workers: int) -> None:
         """Refuse mistakes, and say what several workers make of limits in memory.
@@ -190,11 +206,23 @@ class CompiledLimiter:
         :raises ConfigurationError: a limit cannot be meant.
         """
         with self._lock:
-            endpoints = self._declarations.endpoints(self.app, hooks.exempt_endpoints(self.app))
-            self._plan = self._planner.plan(endpoints)
-            for target in self._declarations.unreached():
-                logger.warning("The limit on %s is on no route", describe(target))
+            endpoints = self.declarations.endpoints(self.app, hooks.exempt_endpoints(self.app))
+            self._plan = self._planner.plan(endpoints, self._elsewhere())
             return self._plan
+
+    def _elsewhere(self) -> dict[str, tuple[Declared, ...]]:
+        """The limits of functions on no route; a blueprint's or a class's would be lost."""
+        found = {}
+        for target in self.declarations.unreached():
+            if is_function(target):
+                found[describe(target)] = self.declarations.of(target)
+                logger.info("The limit on %s is on no route: calls meet it", describe(target))
+            else:
+                logger.warning("The limit on %s is on no route", describe(target))
+        return found
+
+    def _passes(self, request: Request) -> bool:
+        return any(call(skips, request) for skips in self.declarations.filters)
 
     def _entry(self, request: Request) -> Entry:
         plan = self._plan or self.compile_plan()
