@@ -17,6 +17,7 @@ from flask import Request
 from .. import hooks
 from .admission import Admission
 from .announce import announce
+from .claims import claims_of
 from .clients import call
 from .clients import Clients
 from .declarations import behind
@@ -27,14 +28,11 @@ from .denials import Denials
 from .leases import LeaseKeeper
 from .limit import as_limits
 from .limit import Declared
-from .limit import Limit
 from .options import LimiterOptions
 from .plan import Entry
 from .plan import OTHER
-from .plan import Place
 from .plan import Plan
 from .plan import Planner
-from .plan import Policy
 from .plan import PolicyMaker
 from .plan import PREFLIGHT
 from .responses import Decision
@@ -109,7 +107,8 @@ class CompiledLimiter:
 
         :raises RateLimitExceeded: a limit denies and names no response of its own.
         """
-        claims = self._claims(request, entry)
+        earlier = _admission(request)
+        claims = claims_of(request, entry, self.clients, earlier.decisions if earlier else ())
         if not claims:
             return None
         decisions, denying = self.decide(claims)
@@ -236,17 +235,6 @@ class CompiledLimiter:
             entry = _planned(self.compile_plan(), endpoint, method)
         return entry or ()
 
-    def _claims(self, request: Request, entry: Entry) -> list[Claim]:
-        claims = []
-        for item in entry:
-            for policy in (item,) if isinstance(item, Policy) else _this_requests(item, request):
-                limit = policy.limit
-                if limit.exempt_when is not None and call(limit.exempt_when, request):
-                    continue
-                client = self.clients.key(request, policy)
-                claims.append(Claim(policy, policy.storage_key(client), cost_of(limit), client))
-        return claims
-
     def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
         decision = refusal.decision
         on_breach = decision.limit.on_breach or self.options.on_breach
@@ -260,15 +248,6 @@ class CompiledLimiter:
 
 def _admission(request: Request) -> Admission | None:
     return vars(request).get(_ADMISSION)
-
-
-def cost_of(limit: Limit) -> int:
-    """What one request or message takes now."""
-    return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
-
-
-def _this_requests(place: Place, request: Request) -> list[Policy]:
-    return place.policies(lambda function: call(function, request))
 
 
 def _planned(plan: Plan, endpoint: str, method: str) -> Entry | None:
