@@ -13,6 +13,7 @@ from typing import Any
 from typing import TypeVar
 
 from flask import Flask
+from flask import has_request_context
 
 from .. import hooks
 from ..errors import ConfigurationError
@@ -117,6 +118,8 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
     ) -> LimitMark:
         """Limit a view, a class-based view, a blueprint, or the block it is the ``with`` of.
 
+        Any other function is limited whenever it is called within a request.
+
         :param limit_value: ``"5/minute; 100/hour"``, a :class:`Limit`, the name of a defined
             limiter, a function giving any of these in the request, or a list.
         :param key_func: gives whose request it is; the client's address by default.
@@ -143,7 +146,7 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
             "on_error": on_error,
             "shadow": shadow,
         }
-        return LimitMark(limit_value, terms, self._declarations, self._enforce)
+        return LimitMark(limit_value, terms, self._declarations, self._enforce, self._called)
 
     def shared_limit(
         self, limit_value: Any, scope: str | Callable[[str], str], **terms: Any
@@ -243,3 +246,10 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
 
     def _enforce(self, declared: Any) -> None:
         self.compiled.enforce(declared)
+
+    def _called(self, function: Any) -> None:
+        """Meet the limits of a function that is called: in requests of apps that this set up."""
+        if has_request_context():
+            compiled = hooks.current_app().extensions.get("rf_limiter")
+            if compiled is not None and compiled.declarations is self._declarations:
+                compiled.called(function)

@@ -17,9 +17,9 @@ from flask.cli import with_appcontext
 from ..client_address import network_of
 from ..client_address import parse_address
 from .compiled import CompiledLimiter
+from .keys import bounded
 from .limit import Limit
 from .limit import Rate
-from .plan import bounded
 from .plan import Entry
 from .plan import LETTERS
 from .plan import Place
@@ -48,7 +48,7 @@ def show(key: str) -> None:
     scopes = _scopes(compiled)
     rows = [_left(compiled, found, scopes) for found in _keys(compiled, key)]
     if not rows:
-        click.echo(f"Nothing is counted for {key}.")
+        click.echo(f"Nothing is counted for {_printable(key)}.")
         return
     _print_table(("LIMIT", "COUNTED", "LEFT", "MORE IN"), rows)
 
@@ -60,7 +60,13 @@ def clear(key: str) -> None:
     compiled = _shared_limiter()
     found = _keys(compiled, key)
     compiled.clear(found)
-    click.echo(f"Cleared {len(found)} {'count' if len(found) == 1 else 'counts'} of {key}.")
+    counts = "1 count" if len(found) == 1 else f"{len(found)} counts"
+    click.echo(f"Cleared {counts} of {_printable(key)}.")
+
+
+def _printable(key: str) -> str:
+    """``key``, which may be bytes of a shell that are no text."""
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _limiter() -> CompiledLimiter:
@@ -95,6 +101,8 @@ def _list(compiled: CompiledLimiter) -> None:
         for (endpoint, texts), methods in sorted(grouped.items())
         for text in texts or ("",)
     ]
+    for function, entry in sorted(plan.called.items()):
+        rows += [(f"{function}()", "(when called)", text) for text in _texts(entry)]
     rows += [("(no route)", "", text) for text in _texts(plan.unrouted)]
     _print_table(("ENDPOINT", "METHODS", "LIMIT"), rows)
 

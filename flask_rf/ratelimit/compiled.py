@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -16,22 +17,22 @@ from flask import Request
 from .. import hooks
 from .admission import Admission
 from .announce import announce
+from .claims import claims_of
 from .clients import call
 from .clients import Clients
+from .declarations import behind
 from .declarations import Declarations
+from .declarations import is_function
 from .decorators import describe
 from .denials import Denials
 from .leases import LeaseKeeper
 from .limit import as_limits
 from .limit import Declared
-from .limit import Limit
 from .options import LimiterOptions
 from .plan import Entry
 from .plan import OTHER
-from .plan import Place
 from .plan import Plan
 from .plan import Planner
-from .plan import Policy
 from .plan import PolicyMaker
 from .plan import PREFLIGHT
 from .responses import Decision
@@ -69,7 +70,7 @@ class CompiledLimiter:
         self.namespace = namespace
         self.maker = PolicyMaker(namespace, options.strategy, options.on_error)
         self.clients = Clients(app, options.ipv6_prefix, options.key)
-        self._declarations = declarations
+        self.declarations = declarations
         self._planner = Planner(
             maker=self.maker,
             defaults=options.default,
@@ -77,6 +78,7 @@ class CompiledLimiter:
             unrouted=_shared(options.unrouted, "unrouted"),
             named=declarations.named,
         )
+        self._behind = lru_cache(maxsize=4096)(behind)
         self._denials = Denials()
         self._keeper = LeaseKeeper(store)
         self._plan: Plan | None = None
@@ -86,8 +88,7 @@ class CompiledLimiter:
     def before(self) -> Any:
         request = hooks.current_request()
         entry = self._entry(request)
-        filters = self._declarations.filters
-        if not entry or (filters and any(call(skips, request) for skips in filters)):
+        if not entry or self._passes(request):
             return None
         return self.admit(request, entry)
 
@@ -106,7 +107,8 @@ class CompiledLimiter:
 
         :raises RateLimitExceeded: a limit denies and names no response of its own.
         """
-        claims = self._claims(request, entry)
+        earlier = _admission(request)
+        claims = claims_of(request, entry, self.clients, earlier.decisions if earlier else ())
         if not claims:
             return None
         decisions, denying = self.decide(claims)
@@ -162,16 +164,29 @@ class CompiledLimiter:
         self._denials.clear(keys)
         return self.store.clear(keys)
 
-    def enforce(self, declared: tuple[Declared, ...]) -> None:
+    def enforce(self, declared: tuple[Declared, ...], name: str = "") -> None:
         """Meet limits in the middle of a request.
+
+        :param name: of what is counted by itself at each endpoint.
+        :raises HTTPException: one denies.
+        """
+        request = hooks.current_request()
+        if self._passes(request):
+            return
+        place = "/".join(part for part in (request.endpoint, name) if part)
+        response = self.admit(request, self._planner.compile(declared, place, request.method))
+        if response is not None:
+            abort(self.app.make_response(response))
+
+    def called(self, function: Any) -> None:
+        """Meet the limits of a function that is called, but as the view: the plan has them.
 
         :raises HTTPException: one denies.
         """
         request = hooks.current_request()
-        entry = self._planner.compile(declared, request.endpoint or "", request.method)
-        response = self.admit(request, entry)
-        if response is not None:
-            abort(self.app.make_response(response))
+        view = self.app.view_functions.get(request.endpoint or "")
+        if id(function) not in self._behind(view, request.method):
+            self.enforce(self.declarations.of(function), describe(function))
 
     def start_worker(self, workers: int) -> None:
         """Refuse mistakes, and say what several workers make of limits in memory.
@@ -190,11 +205,23 @@ class CompiledLimiter:
         :raises ConfigurationError: a limit cannot be meant.
         """
         with self._lock:
-            endpoints = self._declarations.endpoints(self.app, hooks.exempt_endpoints(self.app))
-            self._plan = self._planner.plan(endpoints)
-            for target in self._declarations.unreached():
-                logger.warning("The limit on %s is on no route", describe(target))
+            endpoints = self.declarations.endpoints(self.app, hooks.exempt_endpoints(self.app))
+            self._plan = self._planner.plan(endpoints, self._elsewhere())
             return self._plan
+
+    def _elsewhere(self) -> dict[str, tuple[Declared, ...]]:
+        """The limits of functions on no route; a blueprint's or a class's would be lost."""
+        found = {}
+        for target in self.declarations.unreached():
+            if is_function(target):
+                found[describe(target)] = self.declarations.of(target)
+                logger.info("The limit on %s is on no route: calls meet it", describe(target))
+            else:
+                logger.warning("The limit on %s is on no route", describe(target))
+        return found
+
+    def _passes(self, request: Request) -> bool:
+        return any(call(skips, request) for skips in self.declarations.filters)
 
     def _entry(self, request: Request) -> Entry:
         plan = self._plan or self.compile_plan()
@@ -207,17 +234,6 @@ class CompiledLimiter:
         if entry is None:  # a route added since
             entry = _planned(self.compile_plan(), endpoint, method)
         return entry or ()
-
-    def _claims(self, request: Request, entry: Entry) -> list[Claim]:
-        claims = []
-        for item in entry:
-            for policy in (item,) if isinstance(item, Policy) else _this_requests(item, request):
-                limit = policy.limit
-                if limit.exempt_when is not None and call(limit.exempt_when, request):
-                    continue
-                client = self.clients.key(request, policy)
-                claims.append(Claim(policy, policy.storage_key(client), cost_of(limit), client))
-        return claims
 
     def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
         decision = refusal.decision
@@ -232,15 +248,6 @@ class CompiledLimiter:
 
 def _admission(request: Request) -> Admission | None:
     return vars(request).get(_ADMISSION)
-
-
-def cost_of(limit: Limit) -> int:
-    """What one request or message takes now."""
-    return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
-
-
-def _this_requests(place: Place, request: Request) -> list[Policy]:
-    return place.policies(lambda function: call(function, request))
 
 
 def _planned(plan: Plan, endpoint: str, method: str) -> Entry | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -33,9 +35,27 @@ class Declarations:
         self.named: dict[str, Callable[..., Any]] = {}
         self._limits: WeakKeyDictionary[Any, tuple[Declared, ...]] = WeakKeyDictionary()
         self._exempt: WeakSet[Any] = WeakSet()
+        self._functions: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
-    def limit(self, target: Any, limits: tuple[Declared, ...]) -> None:
+    def limit(self, target: Any, limits: tuple[Declared, ...]) -> Any:
+        """Declare limits; what was declared on a function before and stands for it is that one.
+
+        :return: what they are declared on.
+        """
+        target = self._functions.get(target, target)
         self._limits[target] = (*self._limits.get(target, ()), *limits)
+        return target
+
+    def stands_for(self, wrapper: Any, function: Any) -> None:
+        """Note what stands in the place of a function with limits."""
+        self._functions[wrapper] = function
+
+    def of(self, target: Any) -> tuple[Declared, ...]:
+        """The limits declared on ``target`` itself."""
+        try:
+            return self._limits.get(target, ())
+        except TypeError:  # an object that cannot be held weakly was never declared on
+            return ()
 
     def exempt(self, target: Any) -> None:
         self._exempt.add(target)
@@ -57,13 +77,15 @@ class Declarations:
         ]
 
     def unreached(self) -> list[Any]:
-        """Objects with limits that no route of any app leads to."""
+        """Objects with limits that no route of any app leads to; calls of functions meet them."""
         reached: set[int] = set()
         for app in self.apps:
             reached.update(id(blueprint) for blueprint in app.blueprints.values())
             for view in app.view_functions.values():
                 reached.update(id(layer) for layer in _layers(view))
-        return [target for target in self._limits if id(target) not in reached]
+        # Not by the dictionary's own iterator: a request may declare limits meanwhile.
+        targets = [reference() for reference in self._limits.keyrefs()]
+        return [target for target in targets if target is not None and id(target) not in reached]
 
     def _endpoint(
         self, app: Flask, name: str, methods: set[str], automatic: bool, exempt: bool
@@ -75,26 +97,30 @@ class Declarations:
         return Endpoint(
             name=name,
             methods=frozenset(methods),
-            levels=(self._limits_of(_view_layers(view)), *map(self._of, within)),
+            levels=(self._limits_of(_view_layers(view)), *map(self.of, within)),
             by_method={method: self._of_method(view, method) for method in methods},
             automatic_options=automatic,
             exempt=exempt or static or any(layer in self._exempt for layer in layers),
         )
 
-    def _of(self, target: Any) -> tuple[Declared, ...]:
-        try:
-            return self._limits.get(target, ())
-        except TypeError:  # an object that cannot be held weakly was never declared on
-            return ()
-
     def _limits_of(self, targets: Iterator[Any]) -> tuple[Declared, ...]:
-        return tuple(limit for target in targets for limit in self._of(target))
+        return tuple(limit for target in targets for limit in self.of(target))
 
     def _of_method(self, view: Any, method: str) -> tuple[Declared, ...]:
         return self._limits_of(chain(handler(view, method)))
 
 
 _EVERY_METHOD = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER}
+
+
+def is_function(target: Any) -> bool:
+    """Whether limits on ``target`` are met when it is called, though no route leads there."""
+    return inspect.isroutine(target) or isinstance(target, functools.partial)
+
+
+def behind(view: Any, method: str) -> frozenset[int]:
+    """The ids of all that the limits of ``view`` for ``method`` are declared on."""
+    return frozenset(map(id, (*_view_layers(view), *chain(handler(view, method)))))
 
 
 def _view_layers(view: Any) -> Iterator[Any]:

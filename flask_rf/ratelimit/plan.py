@@ -7,24 +7,22 @@ App-wide limits join them always.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import ConfigurationError
+from .keys import bounded
+from .keys import short
 from .limit import Declared
 from .limit import Dynamic
 from .limit import Limit
 from .limit import Named
-
-#: Bytes of a key from the outside that are kept as they are.
-LONGEST_KEY = 128
-_LONGEST_SCOPE = 20
 
 #: Stand for methods: a browser asking leave for a request (Fetch, CORS-preflight), and those that
 #: nobody named of a route that takes any.
@@ -109,7 +107,7 @@ class PolicyMaker:
         self.note(limit)
         strategy = "concurrency" if limit.lease else limit.strategy or self.strategy
         rate = limit.rate
-        where = f"{LETTERS[strategy]}{rate.count}/{rate.seconds}:{_short(scope)}"
+        where = f"{LETTERS[strategy]}{rate.count}/{rate.seconds}:{short(scope)}"
         return Policy(
             limit=limit,
             strategy=strategy,
@@ -169,10 +167,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Plan:
-    """The finished answer: entries by endpoint and method; ``unrouted`` is for 404 and 405."""
+    """The finished answer.
+
+    :param entries: by endpoint and method.
+    :param unrouted: for 404 and 405.
+    :param called: by the names of functions on no route, which meet them when they are called.
+    """
 
     entries: Mapping[tuple[str, str], Entry]
     unrouted: Entry = ()
+    called: Mapping[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,8 +195,15 @@ class Planner:
     unrouted: tuple[Declared, ...] = ()
     named: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
-    def plan(self, endpoints: Iterable[Endpoint]) -> Plan:
-        """:raises ConfigurationError: a name nobody defined."""
+    def plan(
+        self,
+        endpoints: Iterable[Endpoint],
+        functions: Mapping[str, tuple[Declared, ...]] = MappingProxyType({}),
+    ) -> Plan:
+        """
+        :param functions: limits declared on functions on no route, by name.
+        :raises ConfigurationError: a name nobody defined.
+        """
         own = {"DEFAULT": self.defaults, "APPLICATION": self.app_wide, "UNROUTED": self.unrouted}
         for setting, limits in own.items():
             for declared in limits:  # to blame the setting, not the first endpoint that it meets
@@ -203,7 +214,8 @@ class Planner:
             for method in (*endpoint.methods, PREFLIGHT)
         }
         everywhere = (*self.app_wide, *self.unrouted)
-        return Plan(entries, self.compile(everywhere, "(unrouted)", "GET"))
+        called = {name: self.compile(limits, name) for name, limits in functions.items()}
+        return Plan(entries, self.compile(everywhere, "(unrouted)", "GET"), called)
 
     def _entry(self, endpoint: Endpoint, method: str) -> Entry:
         preflight = method == PREFLIGHT
@@ -218,8 +230,8 @@ class Planner:
         app_wide = () if endpoint.exempt or preflight else self.app_wide
         return self.compile((*app_wide, *nearest(levels)), endpoint.name, method)
 
-    def compile(self, chosen: Sequence[Declared], endpoint: str, method: str) -> Entry:
-        """What the limits ``chosen`` come to at one place, each once."""
+    def compile(self, chosen: Sequence[Declared], endpoint: str, method: str = "") -> Entry:
+        """What the limits ``chosen`` come to at one place, each once; for any method by default."""
         entry: dict[object, Policy | Place] = {}
         for declared in chosen:
             limit = self._resolve(declared, f"the limit of {endpoint}")
@@ -253,7 +265,7 @@ def nearest(levels: Iterable[tuple[Declared, ...]]) -> tuple[Declared, ...]:
 
 
 def applies(limit: Limit, method: str) -> bool:
-    return limit.methods is None or method in limit.methods
+    return not method or limit.methods is None or method in limit.methods
 
 
 def scope_of(limit: Limit, endpoint: str, method: str) -> str:
@@ -263,28 +275,6 @@ def scope_of(limit: Limit, endpoint: str, method: str) -> str:
     if limit.per_method:
         parts.append(method)
     return "/".join(part for part in parts if part)
-
-
-def bounded(key: str) -> str:
-    """``key`` itself, or its digest where it is long: anyone may send 60 kB in a header.
-
-    Or where it begins with a brace: there would be no hash tag to keep a client's counts together.
-    """
-    if len(key) <= LONGEST_KEY // 4 and key.isascii() and key[:1] != "}":
-        return key
-    raw = key.encode("utf-8", "backslashreplace")
-    kept = len(raw) <= LONGEST_KEY and raw.decode() == key and key[:1] != "}"
-    return key if kept else "#" + _digest(raw, 16)
-
-
-def _short(scope: str) -> str:
-    # A short scope keeps a bucket's key in the allocator's 64-byte class in Redis.
-    clean = scope.replace("{", "(").replace("}", ")")
-    return clean if len(clean) <= _LONGEST_SCOPE else _digest(scope.encode(), 6)
-
-
-def _digest(raw: bytes, size: int) -> str:
-    return hashlib.blake2b(raw, digest_size=size).hexdigest()
 
 
 def _policy_name(limit: Limit) -> str:

@@ -46,6 +46,17 @@ p {{ margin: .8rem 0 0 }}
 """
 
 
+class Window(NamedTuple):
+    """What Flask-Limiter tells of a limit.
+
+    :param reset_time: Unix time, in seconds, at which quota comes back.
+    :param remaining: requests left.
+    """
+
+    reset_time: float
+    remaining: int
+
+
 class Decision(NamedTuple):
     """What was decided about one request and one limit."""
 
@@ -60,6 +71,11 @@ class Decision(NamedTuple):
     def key(self) -> str:
         """Whose requests are counted."""
         return self.claim.client
+
+    @property
+    def shared(self) -> bool:
+        """Whether several endpoints are counted together."""
+        return self.limit.shared
 
     @property
     def breached(self) -> bool:
@@ -88,7 +104,11 @@ class Decision(NamedTuple):
     @property
     def reset_at(self) -> int:
         """Unix time, in seconds, at which quota comes back."""
-        return math.ceil(time.time() + self.reset_after)
+        return math.ceil(self.window.reset_time)
+
+    @property
+    def window(self) -> Window:
+        return Window(time.time() + self.reset_after, self.remaining)
 
 
 class RateLimitExceeded(TooManyRequests):
@@ -148,7 +168,8 @@ def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
     if not decisions:
         return []
     policies, quotas = [], []
-    for (policy, _, _, _), verdict in decisions:
+    latest = {decision.claim.key: decision for decision in decisions}
+    for (policy, _, _, _), verdict in latest.values():
         policies.append(policy.header)
         reset = "" if policy.limit.lease else f";t={-(-verdict.reset // 1_000_000)}"
         quotas.append(f'"{policy.name}";r={verdict.remaining}{reset}')

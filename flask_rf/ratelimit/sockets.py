@@ -12,8 +12,8 @@ from typing import Any
 
 from flask import request as current_request
 
+from .claims import cost_of
 from .compiled import CompiledLimiter
-from .compiled import cost_of
 from .limit import Limit
 from .store import Claim
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -122,11 +124,11 @@ def test_a_lease_of_a_lost_slot_is_ended_once_it_is_found(world: World, slots: S
     assert [verdict.allowed for verdict in world.take(*both)] == [True, True]
 
 
-def counted_on(node: RedisProcess, key: str) -> bool:
+def count_on(node: RedisProcess, key: str) -> float:
     try:
-        return bool(node.client.exists(key))
+        return int(node.client.zcard(key))
     except RedisError:  # it has not heard from the others yet
-        return False
+        return math.nan
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def cluster(tmp_path: Any) -> Iterator[RedisClusterProcesses]:
 
 
 def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
-    app: Flask, cluster: RedisClusterProcesses
+    app: Flask, cluster: RedisClusterProcesses, caplog: pytest.LogCaptureFixture
 ) -> None:
     limiter = Limiter(app, redis_url=cluster.url, timeout=5.0)
     by_user = limiter.limit("3/minute", key_func=lambda: request.args["user"])
@@ -165,7 +167,18 @@ def test_a_real_cluster_counts_lists_clears_and_loses_a_node(
     assert time.monotonic() - began < 15
 
     lost.start()
-    wait_until(lambda: codes("user-8", 1) and counted_on(lost, everyone))
+    users_to_come = (f"later-{n}" for n in itertools.count())
+
+    def counts_again() -> bool:
+        before, told = count_on(lost, everyone), codes(next(users_to_come), 4)
+        return told == [200, 200, 200, 429] and count_on(lost, everyone) == before + 3
+
+    wait_until(counts_again, what="right counts")
+    told = [record.getMessage() for record in caplog.records if record.name == "flask_rf"]
+    assert [line.partition(" Redis")[0] for line in told] == [
+        "Rate limits go on without",
+        "Rate limits are back on",
+    ]
 
 
 @pytest.mark.parametrize("strategy", ["sliding-window", "fixed-window"])

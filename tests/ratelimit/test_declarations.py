@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 from flask import Blueprint
 from flask import Flask
@@ -112,21 +110,6 @@ def test_a_limit_on_a_view_class_holds(app: Flask) -> None:
     app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
 
     assert statuses(app, "/orders", 2) == [200, 429]
-
-
-def test_a_limit_that_no_route_leads_to_is_reported(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
-    limiter = Limiter(app)
-
-    @limiter.limit("1/minute")
-    def forgotten() -> str:
-        return "nobody calls"
-
-    with caplog.at_level(logging.WARNING, "flask_rf"):
-        limiter.check()
-
-    assert "forgotten is on no route" in caplog.text
 
 
 def test_an_undefined_name_in_a_setting_is_blamed_on_the_setting(app: Flask) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from flask import Flask
 from flask import request
@@ -206,3 +208,48 @@ def test_an_error_handler_of_the_app_answers_breaches(app: Flask) -> None:
 
     assert response.text == "slow: At most 1 request per minute may be made here."
     assert response.headers["Retry-After"] == "60"
+
+
+def test_the_current_limits_are_known_to_the_view(app: Flask) -> None:
+    limiter = Limiter(app)
+
+    @app.get("/a")
+    @limiter.limit("5/minute; 9/hour")
+    def a() -> list[object]:
+        current = limiter.current_limit
+        assert current is not None
+        limits = [str(decision.limit) for decision in limiter.current_limits]
+        return [str(current.limit), current.remaining, current.key, limits]
+
+    assert app.test_client().get("/a").json == [
+        "5/minute",
+        4,
+        "127.0.0.1",
+        ["5/minute", "9/hour"],
+    ]
+
+
+def test_the_current_limit_tells_what_flask_limiters_tells(app: Flask) -> None:
+    limiter = Limiter(app)
+
+    @app.get("/a")
+    @limiter.shared_limit("5/minute", scope="all")
+    def a() -> list[object]:
+        current = limiter.current_limit
+        assert current is not None
+        reset_time, remaining = current.window
+        return [current.shared, remaining, current.reset_at - reset_time]
+
+    began = time.time()
+    shared, remaining, later = app.test_client().get("/a").json
+
+    assert (shared, remaining) == (True, 4)
+    assert -1 < later < 1 + time.time() - began
+
+
+def test_without_limits_there_is_no_current_one(app: Flask) -> None:
+    limiter = Limiter(app)
+
+    app.add_url_rule("/a", "a", lambda: [limiter.current_limit, limiter.current_limits])
+
+    assert app.test_client().get("/a").json == [None, []]

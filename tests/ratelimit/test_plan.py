@@ -3,16 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_rf import ConfigurationError
 from flask_rf.ratelimit.limit import as_limits
 from flask_rf.ratelimit.limit import Declared
-from flask_rf.ratelimit.plan import bounded
 from flask_rf.ratelimit.plan import Endpoint
-from flask_rf.ratelimit.plan import LONGEST_KEY
 from flask_rf.ratelimit.plan import Place
 from flask_rf.ratelimit.plan import Planner
 from flask_rf.ratelimit.plan import Policy
@@ -124,31 +119,3 @@ def test_policies_have_names_fit_for_headers() -> None:
     assert isinstance(policy, Policy)
 
     assert policy.header == '"a _b____-5-per-2-minutes";q=5;w=120'
-
-
-@given(st.text())
-def test_a_bounded_key_is_short_encodable_and_says_one_thing(key: str) -> None:
-    short = bounded(key)
-
-    assert len(short.encode()) <= LONGEST_KEY
-    assert bounded(key) == short
-
-
-@given(st.text(min_size=1, alphabet=st.characters(codec="utf-8"), max_size=LONGEST_KEY // 4))
-def test_short_keys_are_kept_as_they_are(key: str) -> None:
-    assume(not key.startswith("}"))
-    assert bounded(key) == key
-
-
-def test_a_key_that_cannot_be_encoded_becomes_a_digest() -> None:
-    assert bounded("\udc80").startswith("#")
-
-
-@pytest.mark.parametrize("key", ["}", "}ann", "}" + "ä" * 20])
-def test_a_key_that_would_leave_no_hash_tag_becomes_a_digest(key: str) -> None:
-    assert bounded(key).startswith("#")
-
-
-def test_a_key_of_60_kilobytes_becomes_a_digest() -> None:
-    assert len(bounded("k" * 60_000)) == 33
-    assert bounded("k" * 60_000) != bounded("k" * 60_001)

@@ -8,8 +8,12 @@ from statistics import median
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask import request
 from redis.exceptions import ConnectionError
 
+from flask_rf import Limiter
+from flask_rf.ratelimit.commands import limits_command
 from flask_rf.ratelimit.redis import RedisStore
 from flask_rf.ratelimit.store import Claim
 from flask_rf.ratelimit.store import Verdict
@@ -17,6 +21,7 @@ from tests.parts.redis import RedisProcess
 from tests.ratelimit.worlds import claim
 from tests.ratelimit.worlds import policy
 from tests.ratelimit.worlds import Raw
+from tests.ratelimit.worlds import statuses
 
 pytestmark = pytest.mark.usefixtures("redis_server")
 
@@ -174,14 +179,40 @@ def test_a_token_bucket_takes_at_most_112_bytes(
     assert median(sizes) <= 112
 
 
-def test_a_key_of_60_kilobytes_is_stored_as_a_digest(
-    store: RedisStore, redis_server: RedisProcess
+@pytest.mark.parametrize(
+    "key",
+    [
+        "k" * 60_000,
+        "ä€😀" * 9,
+        "\u202eann\u0000\r\n\t\x1b[31m",
+        "lone \udc80",
+        "{ann}",
+        "}{ann",
+        "a}b{c}",
+        "*?[a-z]\\",
+        "GET a\r\n$1\r\n",
+        " ",
+    ],
+    ids=ascii,
+)
+def test_whatever_key_the_outside_gives_is_one_client_like_others(
+    app: Flask, redis_server: RedisProcess, key: str
 ) -> None:
-    store.take([claim(policy("5/minute"), client="k" * 60_000)])
+    limiter = Limiter(app, redis_url=redis_server.url)
+    given = {"key": key, "other": key + "x", "bare": ""}
+    limit = limiter.limit("2/minute", key_func=lambda: given[request.args["of"]])
+    app.add_url_rule("/a", "a", limit(lambda: ""))
 
-    (key,) = redis_server.client.keys("shop:1:rl:*")
-
-    assert len(key) < 100
+    assert statuses(app, "/a?of=key", 3) + statuses(app, "/a?of=other", 1) == [200, 200, 429, 200]
+    assert statuses(app, "/a?of=bare", 1) == [200]
+    stored = redis_server.client.keys("shop:1:rl:*")
+    assert len(stored) == 3 and max(map(len, stored)) < 160
+    assert b"shop:1:rl:w2/60:a:{127.0.0.1}" in stored  # an empty key is the address
+    runner = app.test_cli_runner()
+    assert "0 of 2" in runner.invoke(limits_command, ["show", key]).output
+    assert "Cleared 1 count of" in runner.invoke(limits_command, ["clear", key]).output
+    assert redis_server.client.exists(*stored) == 2
+    assert statuses(app, "/a?of=key", 1) == [200]
 
 
 def test_processes_never_share_a_member(store: RedisStore, redis_server: RedisProcess) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from flask_rf import Limit
 from flask_rf import Limiter
 from flask_rf.ratelimit.responses import prefers_html
 
@@ -95,6 +96,37 @@ def test_programs_are_refused_with_a_problem(app: Flask) -> None:
         "detail": "At most 1 request per hour may be made here.",
         "violated-policies": ["1-per-minute", "1-per-hour"],
     }
+
+
+def test_limits_of_one_rate_by_different_keys_have_names_of_their_own(app: Flask) -> None:
+    by_user = Limit.per_minute(1).by("ann")
+    get = limited(app, [Limit.per_minute(1), by_user, Limit.per_minute(9).by("ann")])
+
+    headers = get().headers
+
+    names = ['"1-per-minute"', '"1-per-minute-2"', '"9-per-minute"']
+    for name in ("RateLimit-Policy", "RateLimit"):
+        assert [item.partition(";")[0] for item in headers[name].split(", ")] == names
+    assert get().json["violated-policies"] == ["1-per-minute", "1-per-minute-2"]
+
+
+def test_what_is_met_in_the_middle_is_told_once_under_a_name_of_its_own(app: Flask) -> None:
+    limiter = Limiter(app, default="5/minute")
+
+    @app.get("/a")
+    def a() -> str:
+        for key in ("ann", "bob", "ann"):
+            with limiter.limit("5/minute", key_func=key):
+                pass
+        return "a"
+
+    quota = app.test_client().get("/a").headers["RateLimit"]
+
+    assert quota.replace(";t=60", "").split(", ") == [
+        '"5-per-minute";r=4',
+        '"5-per-minute-2";r=3',
+        '"5-per-minute-3";r=4',
+    ]
 
 
 def test_browsers_are_refused_with_a_page(app: Flask) -> None:

@@ -237,29 +237,6 @@ def test_a_shadow_limit_is_not_told_to_clients(app: Flask, limiter: Limiter) -> 
     assert headers["RateLimit-Policy"].count(";q=") == 1
 
 
-def test_the_current_limits_are_known_to_the_view(app: Flask, limiter: Limiter) -> None:
-    @app.get("/a")
-    @limiter.limit("5/minute; 9/hour")
-    def a() -> list[object]:
-        current = limiter.current_limit
-        assert current is not None
-        limits = [str(decision.limit) for decision in limiter.current_limits]
-        return [str(current.limit), current.remaining, current.key, limits]
-
-    assert app.test_client().get("/a").json == [
-        "5/minute",
-        4,
-        "127.0.0.1",
-        ["5/minute", "9/hour"],
-    ]
-
-
-def test_without_limits_there_is_no_current_one(app: Flask, limiter: Limiter) -> None:
-    app.add_url_rule("/a", "a", lambda: [limiter.current_limit, limiter.current_limits])
-
-    assert app.test_client().get("/a").json == [None, []]
-
-
 def test_signals_tell_of_hits_denials_and_the_last_fifth(app: Flask, limiter: Limiter) -> None:
     app.add_url_rule("/a", "a", limiter.limit("5/minute")(lambda: "a"))
     told: list[tuple[object, ...]] = []
