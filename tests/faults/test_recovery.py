@@ -70,8 +70,10 @@ class Stage:
         wait_until(lambda: victim not in self.server.workers() and len(self.server.workers()) == 2)
 
     def restart_redis(self) -> None:
+        before = len(self.publisher.unknown)
         self.redis.kill()
-        time.sleep(0.5)
+        # Else what was sent to the one that is killed might be sent again to an empty one.
+        wait_until(lambda: len(self.publisher.unknown) > before, 60, "the loss to be noticed")
         self.redis.start()
 
     def cut_the_network(self, seconds: float) -> None:
