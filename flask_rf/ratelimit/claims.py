@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 from flask import Request
@@ -25,7 +26,8 @@ def claims_of(
     :param earlier: what was decided about the request before.
     """
     claims = []
-    for policy in _policies(request, entry, earlier):
+    known = entry.policies if not earlier else None
+    for policy in _late(request, entry, earlier) if known is None else known:
         limit = policy.limit
         if limit.exempt_when is not None and call(limit.exempt_when, request):
             continue
@@ -39,16 +41,12 @@ def cost_of(limit: Limit) -> int:
     return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
 
 
-def _policies(request: Request, entry: Entry, earlier: Sequence[Decision]) -> list[Policy]:
-    """What ``entry`` comes to in this request."""
+def _late(request: Request, entry: Entry, earlier: Sequence[Decision]) -> Iterator[Policy]:
+    """What ``entry`` comes to in this request only, under names that are not taken."""
     policies: list[Policy] = []
-    late = bool(earlier)
     for item in entry:
         if isinstance(item, Policy):
             policies.append(item)
         else:
             policies += item.policies(lambda function: call(function, request))
-            late = True
-    if not late:  # the plan has seen to their names
-        return policies
-    return list(distinct(policies, (decision.claim.policy for decision in earlier)))
+    return distinct(policies, (decision.claim.policy for decision in earlier))

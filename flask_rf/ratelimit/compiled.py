@@ -88,7 +88,7 @@ class CompiledLimiter:
     def before(self) -> Any:
         request = hooks.current_request()
         entry = self._entry(request)
-        if not entry or self._passes(request):
+        if not entry or (self.declarations.filters and self._passes(request)):
             return None
         vars(request)[PLANNED] = entry.functions
         return self.admit(request, entry)
@@ -108,16 +108,15 @@ class CompiledLimiter:
 
         :raises RateLimitExceeded: a limit denies and names no response of its own.
         """
-        earlier = _admission(request)
-        claims = claims_of(request, entry, self.clients, earlier.decisions if earlier else ())
-        if not claims:
-            return None
-        decisions, denying = self.decide(claims)
-        refusal = RateLimitExceeded(denying) if denying else None
         admission = _admission(request)
         if admission is None:
             admission = vars(request)[_ADMISSION] = Admission(self.store, self.options.headers)
             hooks.as_it_starts(request, admission.tell)
+        claims = claims_of(request, entry, self.clients, admission.decisions)
+        if not claims:
+            return None
+        decisions, denying = self.decide(claims)
+        refusal = RateLimitExceeded(denying) if denying else None
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
             self._settle_at_teardown()
@@ -219,8 +218,7 @@ class CompiledLimiter:
         return found
 
     def _passes(self, request: Request) -> bool:
-        filters = self.declarations.filters
-        return bool(filters) and any(call(skips, request) for skips in filters)
+        return any(call(skips, request) for skips in self.declarations.filters)
 
     def _entry(self, request: Request) -> Entry:
         plan = self._plan or self.compile_plan()

@@ -94,9 +94,11 @@ class Entry(tuple[Policy | Place, ...]):
     """What a request meets.
 
     :ivar functions: the ids of what stands behind its endpoint, whose limits these are.
+    :ivar policies: it all under names of their own, unless some is known only in the request.
     """
 
     functions: frozenset[int] = frozenset()
+    policies: tuple[Policy, ...] | None = None
 
 
 NOTHING = Entry()
@@ -201,8 +203,11 @@ class Planner:
             elif applies(limit, method):
                 policy = self.maker.make(limit, scope_of(limit, endpoint, method))
                 entry[policy.prefix, limit.key, limit.cost] = policy
-        named = distinct(item for item in entry.values() if isinstance(item, Policy))
-        return Entry(next(named) if isinstance(item, Policy) else item for item in entry.values())
+        compiled = Entry(entry.values())
+        known = [item for item in compiled if isinstance(item, Policy)]
+        if len(known) == len(compiled):
+            compiled.policies = tuple(distinct(known))
+        return compiled
 
     def _resolve(self, declared: Declared, place: str) -> Limit | Dynamic:
         if not isinstance(declared, Named):
