@@ -215,11 +215,11 @@ def docs(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    prepare("benchmarks")
     scripts = sorted(script.stem for script in (ROOT / "benchmarks").glob("[!_]*.py"))
     unknown = sorted(set(options.names) - set(scripts))
     if unknown:
         raise Trouble(f"no benchmark {', '.join(unknown)}. There are: {', '.join(scripts)}")
+    prepare("benchmarks")
     statuses = [run(PYTHON, "-m", f"benchmarks.{name}") for name in options.names or scripts]
     statuses.append(run(PYTHON, "-m", "benchmarks._figures"))
     return 1 if any(statuses) else 0
@@ -246,7 +246,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     demo_parser = add(demo)
     demo_parser.add_argument("--host", default="127.0.0.1")
     demo_parser.add_argument("--port", type=port, help="default: a free one")
-    demo_parser.add_argument("--workers", type=int, default=1, help="more than one use Redis")
+    demo_parser.add_argument("--workers", type=workers, default=1, help="more than one use Redis")
     test_parser = add(test)
     test_parser.add_argument("--full", action="store_true", help="run the minutes-long soaks too")
     parts = ["browser", "deployment", "node", "postgres", "prometheus", "s3"]
@@ -263,8 +263,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def port(written: str) -> int:
-    if not written.isdecimal() or not 0 < int(written) < 65536:
-        raise argparse.ArgumentTypeError(f"{written!r}: write a number from 1 to 65535")
+    return _from_one(written, 65535)
+
+
+def workers(written: str) -> int:
+    return _from_one(written, 1000)
+
+
+def _from_one(written: str, most: int) -> int:
+    if not written.isdecimal() or not 0 < int(written) <= most:
+        raise argparse.ArgumentTypeError(f"{written!r}: write a number from 1 to {most}")
     return int(written)
 
 

@@ -106,7 +106,7 @@ def closing_worker(folder: Path, limit: str, url: str) -> Iterator[Pinned]:
     """A gunicorn with one worker, as people run it."""
     command = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn", "--workers", "1"]
     command += ["--bind", "127.0.0.1:{port}", "benchmarks.peers.small:app"]
-    command = ["env", f"RATE_LIMIT_DEFAULT={limit}", *command]
+    command = ["env", f"RATE_LIMIT_DEFAULT={limit}", "RF_ACCESS_LOG=false", *command]
     worker = Pinned(command, folder, url)
     try:
         visit(worker.port, 50)

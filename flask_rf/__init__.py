@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .broadcast import Broadcast as Broadcast
     from .broadcast import Event as Event
+    from .broadcast import MemoryBroadcaster as MemoryBroadcaster
+    from .broadcast import RedisBroadcaster as RedisBroadcaster
     from .compression import Compress as Compress
     from .cors import CORS as CORS
     from .cors import cross_origin as cross_origin
@@ -53,9 +55,11 @@ _HOMES = {
     "Health": "health",
     "Limit": "ratelimit",
     "Limiter": "ratelimit",
+    "MemoryBroadcaster": "broadcast",
     "MemoryRateLimiter": "ratelimit",
     "Metrics": "metrics",
     "RateLimitExceeded": "ratelimit",
+    "RedisBroadcaster": "broadcast",
     "RedisRateLimiter": "ratelimit",
     "RF": "extension",
     "RFError": "errors",

@@ -74,8 +74,9 @@ if _proxies and "FORWARDED_ALLOW_IPS" not in os.environ:
 
 
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
-    """Choose where metrics are kept: of all hooks, this is before ``--preload`` loads the app."""
+    """Say where metrics and logs go: of all hooks, this is before ``--preload`` loads the app."""
     if old_value is None:
+        os.environ["RF_ACCESS_LOG"] = os.environ.get("RF_ACCESS_LOG") or "true"
         with _stopping_the_boot(server):
             _metrics.choose_folder()
 

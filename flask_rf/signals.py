@@ -31,13 +31,16 @@ store_down = _signals.signal("store-down")
 #: Redis answers a feature again. ``feature``, ``outage``: seconds.
 store_up = _signals.signal("store-up")
 
-#: An event was published. ``channel``, ``event``, ``size``: bytes.
+#: An event was published. ``channel``, ``event``, ``size``: bytes, ``request_id``: of the request
+#: that sent it, or "".
 event_published = _signals.signal("event-published")
 #: Events were written to this process's sockets. ``messages``: how many, all sockets together;
-#: ``delays``: seconds since each event was published.
+#: ``delays``: seconds since each event was published; ``request_ids``: of the requests that sent
+#: them, wherever that was, or "" each.
 events_delivered = _signals.signal("events-delivered")
 #: An event or a connection's queue was given up. ``channel``, ``reason``; ``kind``:
-#: ``"unpublished"``, ``"slow_reader"`` or ``"webhook"``.
+#: ``"unpublished"``, ``"slow_reader"`` or ``"webhook"``; ``request_id``: of the request that sent
+#: an unpublished event, else "".
 event_dropped = _signals.signal("event-dropped")
 #: A socket's client said something. ``socket_id``.
 message_received = _signals.signal("message-received")

@@ -144,6 +144,26 @@ def test_the_demo_refuses_a_port_that_is_taken(
         dev.demo(dev.parse(["demo", "--port", str(redis_server.port)]))
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "most"), [("--workers", "0", 1000), ("--port", "65536", 65535)]
+)
+def test_the_demo_refuses_a_number_that_cannot_be_meant(
+    option: str, value: str, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        dev.parse(["demo", option, value])
+    assert f"{option}: '{value}': write a number from 1 to {most}" in capsys.readouterr().err
+    assert dev.parse(["demo", option, "2"])
+
+
+def test_a_benchmark_that_is_not_there_is_refused_before_anything_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dev, "prepare", lambda group: pytest.fail(f"installed {group}"))
+    with pytest.raises(Trouble, match="no benchmark sotrage. There are: .*storage"):
+        dev.bench(dev.parse(["bench", "sotrage"]))
+
+
 def test_the_redis_server_is_the_one_named_then_the_path_s_then_the_wheel_s(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

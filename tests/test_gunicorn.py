@@ -27,6 +27,7 @@ from tests.parts.redis import RedisProcess
 pytestmark = pytest.mark.servers
 
 APP = "tests.apps.events:app"
+WHERE = "tests.apps.where:app"
 RECONNECT = 4200
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:flask_rf.gunicorn"]
 
@@ -104,6 +105,25 @@ def test_to_load_the_settings_loads_nothing_that_gevent_must_patch_first() -> No
     assert result.stdout == b"set()\n", result.stderr
 
 
+def access_lines(server: Gunicorn) -> list[dict[str, object]]:
+    lines = server.output().splitlines()
+    return [json.loads(line) for line in lines if '"route": "/tea"' in line]
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=str)
+def test_each_request_is_logged_with_its_id(tmp_path: Path, preload: list[str]) -> None:
+    with gunicorn(tmp_path, *preload, app=WHERE) as server:
+        _, headers, _ = server.get("/tea")
+        wait_until(lambda: access_lines(server), what="a line of the access log")
+    assert [line["request_id"] for line in access_lines(server)] == [headers["X-Request-ID"]]
+
+
+def test_the_access_log_can_be_silenced(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, app=WHERE, RF_ACCESS_LOG="false") as server:
+        assert server.get("/tea")[0] == 200
+    assert access_lines(server) == []
+
+
 # --- Proxies ---
 
 
@@ -121,9 +141,6 @@ def test_the_proxies_that_the_app_trusts_are_those_gunicorn_believes(
     env: dict[str, str], believed: str
 ) -> None:
     assert setting("forwarded_allow_ips", **env) == believed
-
-
-WHERE = "tests.apps.where:app"
 
 
 def test_a_trusted_proxy_says_that_the_client_came_by_https_and_nobody_else(

@@ -33,8 +33,10 @@ from .publisher import Audience
 from .routes import ENDPOINTS
 from .routes import make_blueprint
 from .routes import own_reader
+from .standalone import MemoryBroadcaster
+from .standalone import RedisBroadcaster
 
-__all__ = ["Audience", "Broadcast", "Event", "Sent"]
+__all__ = ["Audience", "Broadcast", "Event", "MemoryBroadcaster", "RedisBroadcaster", "Sent"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -187,12 +187,13 @@ class Broadcasting:
                     broker.remember(name, envelope.payload)
             self._hand_over(broker, events)
         except RedisUnavailable as error:
-            self._announce.unpublished(channels[0], error.reason)
+            self._announce.unpublished(channels[0], error.reason, request_id)
             if on_error == "drop":
+                self._announce.lost(channels[0], error.reason)
                 return
             raise BroadcastError(channels[0], event, error.reason) from error
         for name, envelope in events:
-            self._announce.published(name, event, len(envelope.payload))
+            self._announce.published(name, event, envelope)
 
     def _hand_over(self, broker: Broker, events: list[tuple[str, Envelope]]) -> None:
         kept = [(name, e, h) for name, e in events if (h := self._histories.of(name)) is not None]

@@ -8,6 +8,7 @@ the three texts, and the message as clients receive it. Receivers never parse th
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 VERSION = 2
@@ -36,6 +37,12 @@ class Envelope(NamedTuple):
 
 class BadEnvelope(ValueError):
     """Bytes that no process of this version wrote."""
+
+
+def senders(events: Iterable[Envelope]) -> str:
+    """For logs: the ids of the requests that sent events."""
+    ids = sorted({event.request_id for event in events if event.request_id})
+    return ", ".join(ids) or "none"
 
 
 def pack(envelope: Envelope) -> bytes:

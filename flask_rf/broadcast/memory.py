@@ -23,6 +23,7 @@ from .broker import Told
 from .channel import ONLINE
 from .channel import tells_its_size
 from .envelope import Envelope
+from .envelope import senders
 from .history import History
 from .history import Position
 from .history import Recovered
@@ -190,4 +191,7 @@ class MemoryBroker:
             try:
                 self._ear.deliver(burst)
             except Exception:  # whatever it is: without this thread nothing is heard
-                logger.exception("an event could not be delivered; those to come are")
+                logger.exception(
+                    "an event could not be delivered (of request %s); those to come are",
+                    senders(envelope for _, envelope in burst),
+                )

@@ -49,7 +49,8 @@ class Audience(Sender):
 
         :param event: its name, 1 to 200 characters.
         :param data: anything the app's JSON provider takes.
-        :param on_error: ``"raise"``, or ``"drop"`` to lose the event, counted and logged.
+        :param on_error: ``"raise"``, or ``"drop"`` to lose the event, which is counted,
+            signalled, and logged once per outage.
         :raises BroadcastError: a name outside the rules, data that is no JSON or too large,
             or Redis did not take it.
         """

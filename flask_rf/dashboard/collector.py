@@ -96,7 +96,7 @@ class Collector:
         with self._lock:
             self._window.received += 1
 
-    def _delivered(self, app: Flask, messages: int, delays: Sequence[float]) -> None:
+    def _delivered(self, app: Flask, messages: int, delays: Sequence[float], **_: Any) -> None:
         with self._lock:
             self._window.delivery(messages, delays)
 

@@ -11,13 +11,13 @@ from .findings import advice
 from .findings import Finding
 from .findings import fine
 from .findings import hurts
+from .guessing import can_be_guessed
+from .guessing import raw
 
 _KEY_MEND = (
     "set app.config['SECRET_KEY'] to what "
     'python3 -c "import secrets; print(secrets.token_hex(32))" prints'
 )
-_KEY_LENGTH = 16  # bytes; 128 bits is the least that nobody tries out
-_COMMON_KEYS = ("dev", "secret", "change", "example", "password", "test", "12345", "development")
 _COMMON_NAMES = {"app", "application", "main", "__main__", "wsgi", "server", "web"}
 
 
@@ -50,24 +50,13 @@ def secret_key(facts: AppFacts) -> Finding:
         return hurts("SECRET_KEY", f"There is none: {missed}.", _KEY_MEND)
     if not isinstance(key, (str, bytes)):
         return hurts("SECRET_KEY", "It is neither text nor bytes: nothing is signed.", _KEY_MEND)
-    if _can_be_guessed(key):
+    if can_be_guessed(key):
         return hurts(
             "SECRET_KEY",
             "It can be guessed: whoever does is any user, and may join any channel.",
             _KEY_MEND,
         )
-    return fine("SECRET_KEY", f"It has {len(_raw(key))} bytes.")
-
-
-def _can_be_guessed(key: str | bytes) -> bool:
-    """Whether it is short, or a person wrote it: a word that such keys have, few characters."""
-    text = _raw(key).decode("utf-8", "replace").lower()
-    is_common = len(set(text)) < 8 or any(word in text for word in _COMMON_KEYS)
-    return len(_raw(key)) < _KEY_LENGTH or is_common
-
-
-def _raw(key: str | bytes) -> bytes:
-    return key.encode() if isinstance(key, str) else key
+    return fine("SECRET_KEY", f"It has {len(raw(key))} bytes.")
 
 
 def session_cookie(facts: AppFacts) -> Finding:
@@ -269,7 +258,7 @@ def signing_keys(facts: AppFacts) -> Finding | None:
     keys = facts.settings.get("STORAGE_SIGNING_KEYS")
     if not keys:
         return None  # then it is SECRET_KEY
-    if any(map(_can_be_guessed, keys)):
+    if any(map(can_be_guessed, keys)):
         return hurts(
             "STORAGE_SIGNING_KEYS",
             "One can be guessed: whoever does reads and writes any file of a local disk.",

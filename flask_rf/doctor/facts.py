@@ -82,11 +82,13 @@ class RedisFacts:
 class GunicornFacts:
     """A gunicorn that runs here.
 
-    :param arguments: its command line, with what ``GUNICORN_CMD_ARGS`` adds.
+    :param arguments: what ``GUNICORN_CMD_ARGS`` says, and its command line, which overrules that.
+    :param source: of the file with its settings; empty if it has none, None if it cannot be read.
     """
 
     pid: int
     arguments: tuple[str, ...]
+    source: str | None = ""
 
 
 @dataclass(frozen=True)

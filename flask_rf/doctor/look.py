@@ -19,6 +19,7 @@ from ..settings import resolved_settings
 from .facts import AppFacts
 from .facts import GunicornFacts
 from .facts import MachineFacts
+from .gunicorn import option
 
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 #: What production wants, by the module to look for.
@@ -127,7 +128,22 @@ def _gunicorns() -> Iterator[GunicornFacts]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if _is_gunicorn(process) and process.cwd() == os.getcwd():
-                yield GunicornFacts(process.pid, (*process.cmdline(), *added))
+                arguments = (*added, *process.cmdline())
+                yield GunicornFacts(process.pid, arguments, _gunicorn_source(arguments))
+
+
+def _gunicorn_source(arguments: tuple[str, ...]) -> str | None:
+    """The source of the settings of a gunicorn that was started in this folder."""
+    named = option(arguments, "-c", "--config")
+    if named.startswith("python:"):
+        named = f"{named.removeprefix('python:').replace('.', '/')}.py"
+    file = Path(named.removeprefix("file:") or "gunicorn.conf.py")
+    if not named and not file.exists():
+        return ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def _is_gunicorn(process: Any) -> bool:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from .facts import GunicornFacts
 from .facts import MachineFacts
 from .findings import advice
 from .findings import Finding
 from .findings import fine
 from .findings import hurts
+from .gunicorn import OURS
+from .gunicorn import understood
 
 _FEW_FILES = 4096
 _SPARE_FILES = 500  # beside sockets: logs, Redis, databases, code
 _SHORT_QUEUE = 1024
-_OUR_SETTINGS = "flask_rf.gunicorn"
 
 
 def open_files(facts: MachineFacts) -> Finding:
@@ -93,21 +92,25 @@ def gunicorn(facts: MachineFacts) -> Finding | None:
 
 
 def _judge_gunicorn(running: GunicornFacts, broadcasts: bool) -> Finding | None:
-    words = " ".join(running.arguments)
-    named = re.search(r"(?:-k|--worker-class)[ =]?(\S+)", words)
-    worker = named[1] if named else ""
-    if broadcasts and (worker == "sync" or (not worker and _OUR_SETTINGS not in words)):
+    told = understood(running.arguments, running.source)
+    if broadcasts and told.worker == "sync":
         return hurts(
             "gunicorn",
             f"Process {running.pid} has sync workers: each WebSocket keeps one for itself.",
-            "start it with -c python:flask_rf.gunicorn",
+            f"start it with -c python:{OURS}",
         )
-    if _OUR_SETTINGS not in words:
+    if told.has_ours is False:
         return advice(
             "gunicorn",
             f"Process {running.pid} runs without flask_rf's settings: "
             "when it stops, WebSockets are cut off instead of sent elsewhere.",
-            "start it with -c python:flask_rf.gunicorn",
+            f"start it with -c python:{OURS}, or begin your own settings with from {OURS} import *",
+        )
+    if told.worker is None or told.has_ours is None:
+        return advice(
+            "gunicorn",
+            f"The settings of process {running.pid} cannot be read without running them.",
+            f"see that worker_class is not sync, and that they begin with from {OURS} import *",
         )
     return None
 

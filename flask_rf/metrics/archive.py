@@ -6,7 +6,7 @@ import logging
 import os
 import struct
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Collection
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,9 @@ from ..metric_files import ARCHIVE
 from ..metric_files import DEAD
 
 logger = logging.getLogger("flask_rf")
+
+_UNFINISHED = ".unfinished"
+_MERGED = ".merged"
 
 
 class Value(NamedTuple):
@@ -51,6 +54,8 @@ def compact(folder: Path) -> None:
 
     Whoever calls it holds the directory's lock.
     """
+    for merged in folder.glob(f"*{_MERGED}"):
+        _remove(merged)
     by_kind: dict[str, list[Path]] = {}
     for file in folder.glob(f"*{DEAD}*.db"):
         kind = file.name.partition(DEAD)[0].rpartition("_")[0]
@@ -58,16 +63,31 @@ def compact(folder: Path) -> None:
     for kind, files in by_kind.items():
         if kind in _MERGES:
             _archive(folder / f"{kind}_{ARCHIVE}.db", files, _MERGES[kind])
-        for file in files:
-            file.unlink()
+        else:
+            for file in files:
+                file.unlink()
 
 
-def _archive(archive: Path, files: Iterable[Path], merge: Merge) -> None:
+def _archive(archive: Path, files: Collection[Path], merge: Merge) -> None:
     totals = (values_in(archive) if archive.exists() else None) or {}
     for file in files:
         for key, value in (values_in(file) or {}).items():
             totals[key] = merge(totals[key], value) if key in totals else value
-    _write(archive, totals)
+    # Aside, so that a process killed here leaves the old archive and the dead ones' files.
+    unfinished, merged = archive.with_suffix(_UNFINISHED), archive.with_suffix(_MERGED)
+    _write(unfinished, totals)
+    # And one killed after the next step leaves word of what is in the archive already.
+    merged.write_text("\n".join(file.name for file in files))
+    os.replace(unfinished, archive)
+    _remove(merged)
+
+
+def _remove(merged: Path) -> None:
+    """Remove the files that an archive holds, unless it was not put in its place."""
+    if not merged.with_suffix(_UNFINISHED).exists():
+        for name in merged.read_text().splitlines():
+            merged.with_name(name).unlink(missing_ok=True)
+    merged.unlink()
 
 
 def values_in(file: Path) -> dict[str, Value] | None:
@@ -82,14 +102,11 @@ def values_in(file: Path) -> dict[str, Value] | None:
         return None
 
 
-def _write(archive: Path, values: Mapping[str, Value]) -> None:
+def _write(file: Path, values: Mapping[str, Value]) -> None:
     from prometheus_client.mmap_dict import MmapedDict
 
-    # Aside, so that a process killed here leaves the old archive and the dead ones' files.
-    unfinished = archive.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    written = MmapedDict(str(unfinished))
+    file.unlink(missing_ok=True)
+    written = MmapedDict(str(file))
     for key, value in values.items():
         written.write_value(key, value.number, value.time)
     written.close()
-    os.replace(unfinished, archive)

@@ -86,7 +86,7 @@ class BroadcastSeries:
     def _received(self, app: Flask, **_: Any) -> None:
         self._in.inc()
 
-    def _delivered(self, app: Flask, messages: int, delays: Sequence[float]) -> None:
+    def _delivered(self, app: Flask, messages: int, delays: Sequence[float], **_: Any) -> None:
         self._out.inc(messages)
         for delay in delays:
             self._delivery.observe(delay)

@@ -37,7 +37,7 @@ class ClusterStore(RedisStore):
             raise failed[0]
         return [verdicts[place] for place in range(len(claims))]
 
-    def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+    def _refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         self._each_slot(REFUND, claims, verdicts)
 
     def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:

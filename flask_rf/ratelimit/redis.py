@@ -21,7 +21,7 @@ DECIDE = Script.from_file(_HERE / "decide.lua")
 REFUND = Script.from_file(_HERE / "refund.lua")
 RENEW = Script.from_file(_HERE / "renew.lua")
 
-#: Leases remembered that may have been given out unheard.
+#: Leases remembered that may have been given out or ended unheard.
 _LOST = 1000
 
 #: A script's keys and arguments.
@@ -55,6 +55,14 @@ class RedisStore:
         return self._verdicts(claims, reply, nonce)
 
     def refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
+        try:
+            self._refund(claims, verdicts)
+        except BaseException:
+            for claim, verdict in zip(claims, verdicts, strict=True):
+                self._lose([claim], verdict.mark)
+            raise
+
+    def _refund(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
         REFUND.run(self._execute, *self._taken(claims, verdicts))
 
     def renew(self, claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> None:
@@ -91,7 +99,7 @@ class RedisStore:
         return [claim.key for claim in claims], arguments
 
     def _lose(self, claims: Sequence[Claim], nonce: str) -> None:
-        """Note leases that the server may have given out though nobody heard of it."""
+        """Note leases that the server may count though nobody heard of it, or of their end."""
         self._lost.extend((claim, nonce) for claim in claims if claim.policy.limit.lease)
 
     def _end_lost(self) -> None:
@@ -100,14 +108,10 @@ class RedisStore:
             return
         lost = list(self._lost)
         self._lost.clear()
-        try:
-            self.refund(
-                [claim for claim, _ in lost],
-                [Verdict(True, 0, 0, 0, nonce, self) for _, nonce in lost],
-            )
-        except BaseException:
-            self._lost.extend(lost)
-            raise
+        self.refund(
+            [claim for claim, _ in lost],
+            [Verdict(True, 0, 0, 0, nonce, self) for _, nonce in lost],
+        )
 
     def _next_nonce(self) -> str:
         # Random per process, counted within it: forked workers must never share a member.

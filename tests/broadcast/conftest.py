@@ -50,6 +50,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Gunicorn]]:
     yield serve
     for each in running:
         each.process.kill()  # a drain would take its seconds
+    for each in running:
         assert "Traceback" not in each.output(), each.output()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 from typing import ClassVar
 
 from flask_rf.broadcast.broker import Broker
@@ -40,6 +41,14 @@ class Ear:
 
     def state_anew(self) -> None:
         pass
+
+    def crash(self) -> None:
+        """End as a process does that is killed: without a word to anybody."""
+        broker: Any = self.broker
+        for part in (broker._life, broker._listener, broker._tally):
+            part.stop()
+            part.join(5)
+        broker._life = None
 
     def names(self) -> list[str]:
         return [json.loads(envelope.payload)["event"] for _, envelope in self.events]

@@ -204,6 +204,24 @@ def test_a_dead_redis_is_an_error_or_a_counted_loss(app: Flask, own_redis: Redis
     assert lost == ["chat", "news"]
 
 
+def test_losses_are_logged_once_per_outage(
+    app: Flask, own_redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    broadcast = Broadcast(app, redis_url=own_redis.url)
+
+    def warnings() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    for outage in (1, 2):
+        own_redis.kill()
+        for channel in ("chat", "news"):
+            broadcast.to(channel).send("message", on_error="drop")
+        assert len(warnings()) == outage
+        assert warnings()[-1].startswith("an event for 'chat' was dropped (")
+        own_redis.start()
+        broadcast.to("chat").send("message")
+
+
 def test_an_unknown_way_to_treat_errors_is_refused(broadcast: Broadcast) -> None:
     with pytest.raises(ValueError, match="raise or drop"):
         broadcast.to("chat").send("message", on_error="ignore")

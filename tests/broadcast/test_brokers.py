@@ -25,6 +25,7 @@ from flask_rf.redis import RedisOptions
 from flask_rf.redis import RedisServer
 from flask_rf.redis.sender import commands_to
 from tests.broadcast.ears import Ear
+from tests.broadcast.pauses import Pauses
 from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 from tests.parts.sentinel import SentinelProcesses
@@ -221,7 +222,7 @@ def test_the_counts_of_a_dead_process_expire(start: Callable[..., Ear], count_ev
     wait_until(lambda: living.broker.occupied() == {"chat": 6, "presence-a": 6})
     told_before = 2 if count_events else 0
     wait_until(lambda: len(living.events) == told_before)
-    victim.broker.stop()
+    victim.crash()
     wait_until(lambda: living.broker.occupied() == {"chat": 1, "presence-a": 1})
     living.broker.publish([("chat", event("last"))])
     wait_until(lambda: "last" in living.names())
@@ -232,11 +233,25 @@ def test_the_counts_of_a_dead_process_expire(start: Callable[..., Ear], count_ev
 def test_nothing_is_left_in_redis_once_everybody_has_left(
     start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:
-    ear = start()
+    ear, last = start(), start()
     ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.leave("presence-a", "1.1", "ann")
-    keys = redis_server.client.keys("{shop:1:1}*")
-    assert [key for key in keys if not key.endswith(b":servers")] == []
+    ear.broker.stop(), last.broker.stop()
+    assert redis_server.client.keys("{shop:1:1}*") == []
+
+
+def test_a_server_that_stops_takes_along_whoever_is_on_it_still(
+    start: Callable[..., Ear], redis_server: RedisProcess
+) -> None:
+    stopping, living = start(), start()
+    living.broker.subscribe("presence-a")
+    stopping.broker.join("presence-a", "1.1", ANN, 100)
+    stopping.broker.count("presence-a", 1)
+    wait_until(lambda: living.broker.occupied() == {"presence-a": 1})
+    stopping.broker.stop()
+    assert (set(living.broker.users("presence-a")), living.broker.occupied()) == (set(), {})
+    wait_until(lambda: living.names().count("pusher_internal:member_removed") == 1)
+    assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
 
 
 def test_an_unused_subscription_is_given_up_after_a_while(
@@ -269,16 +284,26 @@ def test_the_members_of_a_dead_process_are_announced_as_gone_once(
     victim.broker.join("presence-a", "1.1", ANN, 100)
     victim.broker.join("presence-a", "1.2", BOB, 100)
     watchers[0].broker.join("presence-a", "2.2", BOB, 100)
-    victim.broker.stop()
+    victim.crash()
     for ear in watchers:
         wait_until(lambda ear=ear: "pusher_internal:member_removed" in ear.names())  # type: ignore[misc]
     for ear in watchers:  # whichever has found it dead a moment later
-        ear.broker._bury(victim.broker._id)  # type: ignore[attr-defined]
+        list(ear.broker._presence.bury(victim.broker._id))  # type: ignore[attr-defined]
     watchers[0].broker.publish([("presence-a", event("last"))])
     for ear in watchers:
         wait_until(lambda ear=ear: "last" in ear.names())  # type: ignore[misc]
         assert ear.names().count("pusher_internal:member_removed") == 1
     assert watchers[0].broker.join("presence-a", "2.2", BOB, 100) == {"bob": None}
+
+
+def test_a_process_is_known_to_others_before_it_has_members(
+    start: Callable[..., Ear], redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_life = life._HEARTBEAT.run
+    slowly = lambda *arguments: time.sleep(0.2) or show_life(*arguments)  # noqa: E731
+    monkeypatch.setattr(life._HEARTBEAT, "run", slowly)
+    start()
+    assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
 
 
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(
@@ -342,9 +367,8 @@ def test_a_dead_redis_is_said_at_once_and_looked_for_every_second(
 ) -> None:
     ear = Ear(over(own_redis.url))
     ear.broker.subscribe("chat")
-    stopped, pauses = ear.broker._listener._stopped, list[float]()  # type: ignore[attr-defined]
-    pass_quickly = lambda seconds: pauses.append(seconds) or time.sleep(0.01)  # noqa: E731
-    monkeypatch.setattr(stopped, "wait", pass_quickly)
+    pauses = Pauses(lambda: time.sleep(0.01))
+    monkeypatch.setattr(ear.broker._listener, "_stopped", pauses)  # type: ignore[attr-defined]
     assert ear.broker.up
     own_redis.kill()
     wait_until(lambda: ear.links == [True, False])
@@ -355,10 +379,10 @@ def test_a_dead_redis_is_said_at_once_and_looked_for_every_second(
         ear.broker.join("presence-a", "1.1", ANN, 100)
     ear.broker.subscribe("news")
     assert time.monotonic() - began < 5
-    wait_until(lambda: len(pauses) >= 10)
+    wait_until(lambda: len(pauses.seconds) >= 10)
     own_redis.start()
     wait_until(lambda: ear.links == [True, False, True])
-    assert max(pauses) <= 1
+    assert max(pauses.seconds) <= 1
     for channel in ("chat", "news"):
         ear.broker.publish([(channel, event(channel))])
     assert [channel for channel, _ in ear.wait_for(2)] == ["chat", "news"]

@@ -176,21 +176,6 @@ def broker(redis_server: RedisProcess) -> Iterator[Broker]:
     broker.stop()
 
 
-def test_an_event_is_one_publish(broker: Broker, redis_server: RedisProcess) -> None:
-    keep(broker, "a")  # makes the script known
-    with redis_server.client.monitor() as monitor:
-        keep(broker, "b")
-        redis_server.client.echo("end")
-        seen = []
-        for command in monitor.listen():
-            if command["command"].startswith("ECHO"):
-                break
-            seen.append(command["command"])
-    published = [command for command in seen if command.startswith("PUBLISH {shop:1:1}")]
-    assert len(published) == 1
-    assert "{shop:1:1}:events:chat" in published[0]
-
-
 def test_every_key_of_a_history_expires(broker: Broker, redis_server: RedisProcess) -> None:
     keep(broker, "a"), since(broker, None, "news")
     keys = redis_server.client.keys("{shop:1:1}*")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from flask_rf.broadcast.receiver import backoff
 from flask_rf.broadcast.receiver import Patience
 from flask_rf.broadcast.receiver import Receiver
+from tests.broadcast.pauses import Pauses
 from tests.parts.processes import free_port
 from tests.parts.processes import wait_until
 from tests.parts.webhook_listener import WebhookListener
@@ -62,14 +63,14 @@ def put(receiver: Receiver, *numbers: int) -> None:
 def test_what_happens_within_a_moment_travels_together_and_in_order(
     make: Make, listener: WebhookListener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver, over, moments = make(listener.url, gather=0.2), threading.Event(), list[float]()
-    pass_moment = lambda seconds: moments.append(seconds) or over.wait(30)  # noqa: E731
-    monkeypatch.setattr(receiver._stopped, "wait", pass_moment)
+    receiver, all_are_put = make(listener.url, gather=0.2), threading.Event()
+    moments = Pauses(lambda: all_are_put.wait(30))
+    monkeypatch.setattr(receiver, "_stopped", moments)
     put(receiver, *range(250))
-    over.set()
+    all_are_put.set()
     wait_until(lambda: len(listener.events) == 250)
     assert listener.events == [event(number) for number in range(250)]
-    assert (len(listener.requests), moments[0]) == (3, 0.2)
+    assert (len(listener.requests), moments.seconds[0]) == (3, 0.2)
     headers, body = listener.requests[0]
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Length"] == str(len(body))

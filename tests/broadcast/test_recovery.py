@@ -272,5 +272,7 @@ def test_who_left_during_an_outage_is_told_nothing_of_it(
     assert first.until(SUBSCRIBED)
     proxy.refusing = False
 
-    told = list(iter(first.receive, {"event": "rf:resumed", "data": {}}))
-    assert [each["channel"] for each in told if each["event"] == "rf:missed"] == ["log.stayed"]
+    assert first.until("rf:missed")["channel"] == "log.stayed"
+    first.send("pusher:ping", {})
+    told = list(iter(first.receive, {"event": "pusher:pong", "data": {}}))
+    assert "rf:missed" not in [each["event"] for each in told]

@@ -54,10 +54,13 @@ def test_a_count_that_changes_while_it_is_written_is_written_again(
 def test_changes_of_a_moment_are_written_together(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    over = threading.Event()
-    clock = SimpleNamespace(sleep=lambda seconds: over.wait(30), monotonic=time.monotonic)
+    begun, over = threading.Event(), threading.Event()
+    pass_moment = lambda seconds: begun.set() or over.wait(30)  # noqa: E731
+    clock = SimpleNamespace(sleep=pass_moment, monotonic=time.monotonic)
     monkeypatch.setattr("flask_rf.broadcast.redis.tally.time", clock)
-    for number in range(1, 100):
+    book.tally.count("chat", 1)
+    assert begun.wait(30)
+    for number in range(2, 100):
         book.tally.count("chat", number)
     over.set()
     wait_until(lambda: book.pages == [{"chat": 99}])

@@ -17,7 +17,8 @@ from playwright.sync_api import sync_playwright
 
 from .wire import Wire
 
-expect.set_options(timeout=20_000)  # milliseconds; a busy machine decides no test
+_PATIENCE = 60_000  # milliseconds; a busy machine decides no test, nor do rf.js's longest pauses
+expect.set_options(timeout=_PATIENCE)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _QUIET = (
     "--no-sandbox",  # containers seldom allow one, and every page here is our own
@@ -61,6 +62,7 @@ def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_window(**options: Any) -> Page:
         contexts.append(browser.new_context(locale="en-GB", **options))
+        contexts[-1].set_default_timeout(_PATIENCE)
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page

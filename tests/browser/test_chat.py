@@ -33,8 +33,8 @@ def serve(own_redis: RedisProcess, tmp_path: Path) -> Iterator[Callable[[int], G
         def serve(workers: int) -> Gunicorn:
             options = ("examples.chat.app:app", tmp_path, "--workers", str(workers))
             # a busy machine's Redis is not to be blamed
-            env = {"REDIS_URL": own_redis.url, "RATE_LIMIT_TIMEOUT": "5"}
-            server = Gunicorn(*options, **env)
+            env = {"RATE_LIMIT_TIMEOUT": "5", "REDIS_TIMEOUT": "5"}
+            server = Gunicorn(*options, REDIS_URL=own_redis.url, **env)
             stack.callback(lambda: print(server.output()))
             stack.callback(server.process.kill)  # a drain would take its seconds
             return server
@@ -149,9 +149,9 @@ def test_nothing_moves_for_who_wants_it_so(enter: Enter, link: FaultProxy) -> No
     link.refusing = True
     link.cut()
     expect(state(ada)).to_have_text("Reconnecting…")
-    assert ada.evaluate(moving) > 0
+    wait_until(lambda: ada.evaluate(moving) > 0)
     ada.emulate_media(reduced_motion="reduce")
-    assert ada.evaluate(moving) == 0
+    wait_until(lambda: ada.evaluate(moving) == 0)
 
 
 def test_what_is_typed_while_a_message_is_on_its_way_stays_alone_in_the_box(enter: Enter) -> None:
@@ -208,10 +208,11 @@ def test_a_second_window_of_one_visitor_is_the_same_person(enter: Enter) -> None
 def test_typing_shows_and_ends_with_the_message(enter: Enter) -> None:
     ada, grace = enter("Ada"), enter("Grace")
     write(ada, "I was just")
-    expect(grace.get_by_text("Ada is typing…")).to_be_visible()
+    shown = grace.get_by_text("Ada is typing…")  # for some seconds, unless she types on
+    wait_until(lambda: write(ada, ".") or shown.is_visible())
     expect(ada.locator("#typing")).to_have_text("")
     ada.get_by_role("button", name="Send").click()
-    expect(messages(grace)).to_have_text(["I was just"])
+    expect(messages(grace)).to_have_text([re.compile(r"I was just\.+")])
     expect(grace.locator("#typing")).to_have_text("")
 
 
@@ -237,7 +238,7 @@ def test_going_offline_is_said(enter: Enter) -> None:
     say(ada, "Anybody?")
     expect(ada.get_by_role("alert")).to_contain_text("Your words are still here")
     ada.context.set_offline(False)
-    expect(state(ada)).to_have_text("Connected", timeout=15_000)
+    expect(state(ada)).to_have_text("Connected")
     ada.get_by_role("button", name="Send").click()
     expect(messages(ada)).to_have_text(["Anybody?"])
 
@@ -317,10 +318,7 @@ def test_the_chat_goes_on_where_no_websocket_passes(enter: Enter, link: FaultPro
 
 def test_new_workers_take_the_windows_over(enter: Enter, chat: Gunicorn) -> None:
     ada, grace = enter("Ada"), enter("Grace")
-    with (
-        ada.expect_websocket(timeout=15_000),
-        grace.expect_websocket(timeout=15_000),
-    ):
+    with ada.expect_websocket(), grace.expect_websocket():
         chat.process.signal(signal.SIGHUP)
     # A window that comes back at once may meet an old worker again, and is sent on once more.
     wait_until(lambda: chat.output().count("Worker exiting") == 2)
@@ -348,9 +346,10 @@ def test_an_outage_of_redis_is_said_survived_and_over_in_seconds(
     expect(state(ada)).to_have_text("Interrupted")
     own_redis.start()
     for window in (ada, grace):
-        expect(state(window)).to_have_text("Connected", timeout=3000)
+        expect(state(window)).to_have_text("Connected", timeout=20_000)
         expect(people(window)).to_have_count(2)
     say(ada, "And now?")
     expect(messages(grace)).to_have_text(["And now?"])
     assert "Traceback" not in chat.output()
-    assert len(chat.output().splitlines()) < 60
+    said = [line for line in chat.output().splitlines() if not line.startswith("{")]
+    assert len(said) < 60  # beside the access log

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import urllib.request
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -13,22 +12,17 @@ from playwright.sync_api import expect
 from playwright.sync_api import Page
 from playwright.sync_api import WebSocket
 
-from tests.parts.processes import accepts
-from tests.parts.processes import free_port
-from tests.parts.processes import Process
 from tests.parts.processes import wait_until
+from tests.parts.werkzeug import Werkzeug
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "flask", "--app", "examples/minimal", "run", "--port"]
-    server = Process([*command, str(port)], tmp_path / "flask.log")
-    wait_until(lambda: accepts(port), 20, "flask run")
-    yield f"http://127.0.0.1:{port}"
-    server.kill()
+    server = Werkzeug("examples/minimal", tmp_path)
+    yield f"http://127.0.0.1:{server.port}"
+    server.process.kill()
     assert "Traceback" not in server.output()
 
 

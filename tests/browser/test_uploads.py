@@ -89,11 +89,9 @@ def watch_progress(page: Page) -> Callable[[], int]:
     page.evaluate(
         """() => {
           window.seen = new Set();
-          const look = () => {
-            for (const bar of document.querySelectorAll("progress")) window.seen.add(bar.value);
-            requestAnimationFrame(look);
-          };
-          look();
+          const look = (changes) => changes.forEach(({ target }) => seen.add(target.value));
+          const values = { subtree: true, attributeFilter: ["value"] };
+          new MutationObserver(look).observe(document.body, values);
         }"""
     )
     between = "[...window.seen].filter((value) => value > 0 && value < 1).length"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from flask_rf.dashboard.collector import Collector
+from flask_rf.dashboard.publisher import _run
 from flask_rf.dashboard.publisher import CHANNEL
 from flask_rf.dashboard.publisher import Publisher
 from flask_rf.errors import RedisUnavailable
@@ -175,6 +177,39 @@ def test_it_runs_once_in_a_process_and_ends_with_its_app(air: Air) -> None:
         return not thread.is_alive()
 
     wait_until(has_ended)
+
+
+class LateClock:
+    """
+    :param late: by how many seconds each sleep ends late.
+    """
+
+    def __init__(self, *late: float) -> None:
+        self._now, self._late = 100.2, iter(late)
+
+    def time(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds + next(self._late)
+
+
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        ((0.0, 0.0, 0.0), [100, 101, 102]),
+        ((0.7, 0.0, 0.0), [100, 101, 102]),
+        ((1.7, 0.0, 0.0), [100, 102, 103]),
+        ((-1e-6, 0.0, 0.0), [100, 101, 102]),
+    ],
+)
+def test_however_late_its_thread_runs_no_second_is_told_twice(
+    late: tuple[float, ...], told: list[int]
+) -> None:
+    ticks: list[int] = []
+    publishers = iter([SimpleNamespace(tick=ticks.append)] * len(late))
+    _run(lambda: next(publishers, None), LateClock(*late, 0.0))  # type: ignore[arg-type]
+    assert ticks == told
 
 
 def test_a_tick_that_fails_is_logged_and_the_next_one_tried(

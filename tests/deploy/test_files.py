@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -24,6 +25,7 @@ from tests.deploy.conftest import installed
 from tests.deploy.conftest import make_secrets
 from tests.parts.nginx import nginx_binary
 from tests.parts.processes import ROOT
+from tests.test_docs import write_files
 
 pytestmark = pytest.mark.deployment
 
@@ -52,6 +54,20 @@ def resources(manifests: Path) -> dict[tuple[str, str], Any]:
     """Those by kind and name, which lacks what kustomize adds to it."""
     found = list(yaml.safe_load_all(manifests.read_text()))
     return {(r["kind"], re.sub(r"-\w{10}$", "", r["metadata"]["name"])): r for r in found}
+
+
+# --- The tutorial ---
+
+
+def test_the_tutorials_files_are_taken_too(tmp_path: Path) -> None:
+    write_files("tutorial", tmp_path)
+    assert run(installed("hadolint"), tmp_path / "Dockerfile") == ""
+    compose = (installed("docker-compose"), "-f", tmp_path / "compose.yaml", "config")
+    whole = yaml.safe_load(run(*compose, env={**os.environ, "SECRET_KEY": "a key"}))
+    assert {*whole["services"]} == {"web", "redis"}
+    keyless = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+    refused = subprocess.run(compose, env=keyless, capture_output=True, text=True)
+    assert refused.returncode != 0 and "make one" in refused.stderr
 
 
 # --- Dockerfile ---

@@ -116,9 +116,9 @@ def broadcast(app: Flask) -> None:
 def leave_a_dead_worker(app: Flask, operator: Any) -> str:
     """As if a worker had died; returns the key of those that live."""
     keys = app.extensions["rf_broadcast"].server.broker._keys
-    sockets, *_, entries = keys.presence("presence-chat", "dead")
+    sockets, *_ = keys.presence("presence-chat")
     operator.zadd(keys.servers(), {"dead": 1, "living": time.time()})
-    operator.sadd(entries, "2.1 presence-chat")
+    operator.sadd(keys.entries(0, "dead"), "2.1 presence-chat bob")
     operator.hset(sockets, "2.1", "bob")
     operator.hset(keys.subscribers(0, "dead"), "presence-chat", 1)
     servers: str = keys.servers()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from flask_rf import BroadcastError
 from flask_rf import Compress
 from flask_rf import RF
 from flask_rf.doctor.facts import RedisFacts
+from flask_rf.doctor.gunicorn import understood
+from flask_rf.doctor.look import _gunicorn_source
 from flask_rf.doctor.look import app_facts
 from flask_rf.doctor.look import machine_facts
 from flask_rf.doctor.look_at_redis import redis_facts
@@ -22,6 +26,7 @@ from tests.parts.cluster import RedisClusterProcesses
 from tests.parts.gunicorn import Gunicorn
 from tests.parts.processes import free_port
 from tests.parts.processes import ROOT
+from tests.parts.processes import wait_until
 from tests.parts.redis import RedisProcess
 
 
@@ -137,6 +142,53 @@ def test_a_gunicorn_of_this_folder_is_found_without_its_workers(
         assert machine_facts(app).gunicorns == ()
     finally:
         server.process.kill()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("options", "name", "has_ours"),
+    [
+        (["-c", "mine.py"], "mine.py", True),
+        (["-c", "file:mine.py"], "mine.py", True),
+        (["-c", "python:conf.mine"], "conf/mine.py", True),
+        ([], "gunicorn.conf.py", True),
+        (["-c", "mine.py"], "mine.py", False),
+    ],
+    ids=str,
+)
+def test_the_settings_of_a_gunicorn_of_this_folder_are_read(
+    app: Flask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    name: str,
+    has_ours: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = tmp_path / name
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("from flask_rf.gunicorn import *\n" if has_ours else "threads = 2\n")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    place = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", *options, "--bind", place, "tests.apps.events:app"]
+    with subprocess.Popen(command, env=env) as server:
+        try:
+            wait_until(lambda: machine_facts(app).gunicorns)
+            (facts,) = machine_facts(app).gunicorns
+        finally:
+            server.terminate()
+    assert facts.pid == server.pid
+    assert understood(facts.arguments, facts.source).has_ours is has_ours
+
+
+@pytest.mark.parametrize("name", ["gone.py", "binary.py"])
+def test_settings_that_nobody_can_read_are_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "binary.py").write_bytes(b"\xff")
+    assert _gunicorn_source(("-c", name)) is None
+    assert _gunicorn_source(()) == ""
 
 
 # --- Redis ---

@@ -13,8 +13,8 @@ from tests.doctor.sites import record
 from tests.doctor.sites import sites
 
 
-def running(*arguments: str) -> tuple[GunicornFacts, ...]:
-    return (GunicornFacts(7, ("python", "gunicorn", *arguments, "app:app")),)
+def running(*arguments: str, source: str | None = "") -> tuple[GunicornFacts, ...]:
+    return (GunicornFacts(7, ("python", "gunicorn", *arguments, "app:app"), source),)
 
 
 OURS = ("-c", "python:flask_rf.gunicorn")
@@ -42,6 +42,9 @@ CASES = [
     (changed(gunicorns=running()), "hurts", "sync workers"),
     (changed(gunicorns=running("--worker-class=sync", *OURS)), "hurts", "sync workers"),
     (changed(gunicorns=running("-k", "gevent")), "advice", "cut off"),
+    (changed(gunicorns=running(source="worker_class = 'sync'")), "hurts", "sync workers"),
+    (changed(gunicorns=running(source="worker_class = 'gevent'")), "advice", "cut off"),
+    (changed(gunicorns=running("-c", "mine.py", source=None)), "advice", "cannot be read"),
     (changed(gunicorns=running(), sockets=None), "advice", "python:flask_rf.gunicorn"),
 ]
 
@@ -65,6 +68,7 @@ def test_what_is_wrong_with_a_machine_is_the_only_thing_said_against_it(
         changed(backlog=None),
         changed(gunicorns=()),
         changed(gunicorns=running("--worker-class", "gthread", *OURS)),
+        changed(gunicorns=running("-c", "mine.py", source="from flask_rf.gunicorn import *")),
     ],
 )
 def test_a_machine_may_be_good_in_several_ways(facts: MachineFacts) -> None:

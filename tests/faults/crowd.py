@@ -3,9 +3,9 @@
     python -m tests.faults.crowd PORT CHANNEL COUNT
 
 It is told what to do line by line: ``cut N`` cuts the connections of N subscribers, once there are
-so many, and says so; ``end FILE``, once everybody has heard the last number of ``FILE`` (a JSON
-list of those that were acknowledged, and one of those of which nobody knows), has it say what was
-wrong, as a JSON list, and end.
+so many, and says so; ``hunt N`` cuts one client's N times, whenever it is back; ``end FILE``, once
+that is done and everybody has heard the last number of ``FILE`` (a JSON list of those that were
+acknowledged, and one of those of which nobody knows), has it say what was wrong, as JSON, and end.
 """
 
 from __future__ import annotations
@@ -170,13 +170,23 @@ def main() -> None:
         gevent.spawn(client.run)
     _wait(lambda: all(client.subscribed for client in clients))
     print("ready", flush=True)
+    hunt = gevent.spawn(lambda: 0)
     for line in FileObject(sys.stdin.fileno(), "r"):
         command, _, argument = line.strip().partition(" ")
         if command == "cut":
             _cut(clients, int(argument))
+        elif command == "hunt":
+            hunt = gevent.spawn(_hunt, clients[0], int(argument))
         else:
+            hunt.join()
             _end(clients, *json.loads(Path(argument).read_text()))
             return
+
+
+def _hunt(client: Client, times: int) -> None:
+    for _ in range(times):
+        _wait(lambda: client.subscribed)
+        client.cut()
 
 
 def _cut(clients: list[Client], count: int) -> None:
@@ -190,7 +200,8 @@ def _cut(clients: list[Client], count: int) -> None:
 
 
 def _end(clients: list[Client], acknowledged: list[int], unknown: list[int]) -> None:
-    _wait(lambda: all(acknowledged[-1] in client.heard[-5:] for client in clients))
+    last = acknowledged[-1]
+    _wait(lambda: all(client.subscribed and last in client.heard[-5:] for client in clients))
     print(json.dumps(_report(clients, acknowledged, set(unknown))), flush=True)
 
 
@@ -205,6 +216,7 @@ def _report(clients: list[Client], acknowledged: list[int], unknown: set[int]) -
         "faults": [fault for client in clients for fault in client.faults(acknowledged, unknown)],
         "told": sum(MISSED in client.heard for client in clients),
         "recoveries": sum(client.recoveries for client in clients),
+        "of the hunted": clients[0].recoveries,
         "heard": sum(len(client.heard) for client in clients),
     }
 

@@ -87,6 +87,10 @@ class Crowd:
         self._order(f"cut {count}")
         assert self._answer() == "cut"
 
+    def hunt(self, times: int) -> None:
+        """Cut one client's connection so often, whenever it is back; goes on beside the rest."""
+        self._order(f"hunt {times}")
+
     def report(self, publisher: Publisher) -> dict[str, Any]:
         """What there is to say once all has arrived that will."""
         sent = self._folder / "sent.json"

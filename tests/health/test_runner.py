@@ -63,6 +63,12 @@ def in_threads(number: int, function: Callable[[], Any]) -> list[threading.Threa
     return threads
 
 
+def hanging(others: set[threading.Thread]) -> list[threading.Thread]:
+    """The threads of the check "slow", apart from those of other tests."""
+    found = set(threading.enumerate()) - others
+    return [thread for thread in found if thread.name == "health check slow"]
+
+
 def raising(error: BaseException) -> Callable[[], None]:
     def check() -> None:
         raise error
@@ -100,10 +106,11 @@ def test_rule_07_the_total_deadline_ends_every_check(app: Flask, gate: Gate) -> 
 
 
 def test_rule_07_a_hung_check_is_not_started_again_while_it_hangs(app: Flask, gate: Gate) -> None:
-    runner = runner_of(app, Check("slow", gate, timeout=0.05))
+    runner, others = runner_of(app, Check("slow", gate, timeout=0.05)), set(threading.enumerate())
     for _ in range(3):
         assert statuses(runner.outcomes()) == {"slow": "fail"}
-    assert gate.started == 1
+    wait_until(lambda: gate.started)
+    assert (gate.started, len(hanging(others))) == (1, 1)
     gate.open()
     wait_until(lambda: statuses(runner.outcomes()) == {"slow": "pass"} and gate.started > 1)
 
@@ -149,12 +156,12 @@ def test_rule_08_a_thousand_concurrent_probes_cause_one_run_of_each_check(
 def test_rule_07_a_check_that_hangs_for_ever_costs_one_thread_not_one_a_probe(
     app: Flask, gate: Gate
 ) -> None:
-    runner = runner_of(app, Check("slow", gate, timeout=0.001))
+    runner, others = runner_of(app, Check("slow", gate, timeout=0.001)), set(threading.enumerate())
     for _ in range(5):
         for thread in in_threads(100, runner.outcomes):
             thread.join(60)
-    hanging = [t for t in threading.enumerate() if t.name == "health check slow"]
-    assert (gate.started, len(hanging)) == (1, 1)
+    wait_until(lambda: gate.started)
+    assert (gate.started, len(hanging(others))) == (1, 1)
 
 
 def test_rule_08_results_are_kept_for_a_while(app: Flask) -> None:

@@ -7,7 +7,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -133,15 +136,24 @@ def test_a_file_that_was_never_finished_costs_nothing_else(
     assert [file.name for file in tmp_path.glob("*.db")] == ["counter_archive.db"]
 
 
-def test_who_is_killed_while_writing_the_archive_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", [(os, "replace"), (Path, "write_text"), (Path, "unlink")])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_who_is_killed_while_merging_loses_nothing_and_counts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str], number: int
 ) -> None:
-    write(tmp_path, "counter", 1, {"x": 5})
-    mark_dead(tmp_path, 1)
-    monkeypatch.setattr(os, "replace", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    for pid in (1, 2):
+        write(tmp_path, "counter", pid, {"x": 5})
+        mark_dead(tmp_path, pid)
+    take, steps = getattr(*step), count(1)
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        return 1 / 0 if next(steps) == number else take(*arguments, **options)
+
+    with monkeypatch.context() as patch, suppress(ZeroDivisionError):
+        patch.setattr(*step, killed)
         compact(tmp_path)
-    monkeypatch.undo()
-    assert list(read(tmp_path).values()) == [5]
     compact(tmp_path)
-    assert list(read(tmp_path).values()) == [5]
+    assert list(read(tmp_path).values()) == [10]
+    assert [file.name for file in tmp_path.iterdir() if file.name != ".lock"] == [
+        "counter_archive.db"
+    ]

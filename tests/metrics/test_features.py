@@ -82,6 +82,7 @@ def test_redis_is_up_once_it_answers_every_feature(measured: Flask) -> None:
 def test_events_are_counted_and_what_is_given_up_by_kind(
     app: Flask, own_redis: RedisProcess, sample: Sample
 ) -> None:
+    app.config["REDIS_TIMEOUT"] = 10
     Metrics(app)
     broadcast = Broadcast(app, redis_url=own_redis.url)
     broadcast.to("chat", "news").send("message")

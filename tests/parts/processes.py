@@ -45,7 +45,7 @@ def _claimed_ports() -> Iterator[int]:
 _ports = _claimed_ports()
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 30.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 60.0, what: str = "") -> None:
     """Poll ``condition`` until it is true; fail the test after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -90,7 +90,7 @@ class Process:
             )
         self.pid = self._popen.pid
 
-    def await_start(self, is_up: Callable[[], object], timeout: float = 30.0) -> None:
+    def await_start(self, is_up: Callable[[], object], timeout: float = 60.0) -> None:
         """Wait until ``is_up``; a server that is not is gone before its test hears of it."""
         with ExitStack() as failed:
             failed.callback(self.kill)
@@ -108,7 +108,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
-    def stop(self, timeout: float = 30.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         """End it politely, then not; returns its exit status."""
         if self.alive:
             self._popen.terminate()

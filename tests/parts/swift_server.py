@@ -26,6 +26,9 @@ from swift.common.wsgi import SwiftHttpProtocol  # noqa: E402
 from swift.container.server import ContainerController  # noqa: E402
 from swift.obj.server import ObjectController  # noqa: E402
 
+# Nothing mends a listing whose update came too late, nor is there another server to ask.
+PATIENCE = {"conn_timeout": "60", "node_timeout": "60", "container_update_timeout": "60"}
+
 PROXY = """
 [DEFAULT]
 swift_dir = {folder}
@@ -40,6 +43,9 @@ pipeline = catch_errors listing_formats s3api tempauth copy slo dlo proxy-server
 use = egg:swift#proxy
 account_autocreate = true
 allow_account_management = true
+conn_timeout = 60
+node_timeout = 60
+error_suppression_limit = 1000000
 
 [filter:tempauth]
 use = egg:swift#tempauth
@@ -80,7 +86,7 @@ def main(folder: Path, port: int, secret: str) -> None:
         make_ring(folder / f"{ring}.ring.gz", listener.getsockname()[1])
     (folder / "devices" / "disk").mkdir(parents=True)
     conf = {"devices": str(folder / "devices"), "swift_dir": str(folder), "mount_check": "false"}
-    conf |= {"user": user, "log_level": "WARNING"}
+    conf |= {"user": user, "log_level": "WARNING", **PATIENCE}
     servers = {"account": AccountController, "container": ContainerController}
     servers["object"] = ObjectController
     for name, listener in backends.items():

@@ -65,7 +65,7 @@ class Visitor:
 
     def survives(self, requests: int = 40) -> None:
         """No request fails; once the breaker is open none but probes waits."""
-        self.saw_outage = True
+        self.saw_outage, self.back = True, False
         codes = [self.status() for _ in range(4)]
         more = range(requests)
         assert_only_probes_ask(self._app, lambda: codes.extend(self.status() for _ in more))
@@ -74,7 +74,7 @@ class Visitor:
     def recovers(self, server: RedisProcess) -> None:
         """The first probe that ``server`` answers in time ends it; then all are counted again."""
         self.waits.clear()
-        wait_until(lambda: self.status() == 200 and self.back, 20, "counts in Redis")
+        wait_until(lambda: self.status() == 200 and self.back, 60, "counts in Redis")
         answered = [wait for wait in self.waits if wait < self._timeout]
         assert len(answered) <= 2  # one that has lost the script is asked again
         wait_until(lambda: self.adds(server, 5) == 5, what="a right count")
@@ -109,7 +109,9 @@ def visit(
     records = caplog.get_records("call")
     told = [line for line in map(LogRecord.getMessage, records) if line.startswith("Rate limits")]
     changes = ["without" if "go on without Redis" in line else "back" for line in told]
-    assert changes == (["without", "back"] if visitors[0].saw_outage else [])
+    # A busy machine may add an outage of its own.
+    outages = max(len(changes) // 2, 1) if visitors[0].saw_outage else 0
+    assert changes == ["without", "back"] * outages
 
 
 def test_redis_is_killed(visit: Ask, own_redis: RedisProcess) -> None:

@@ -188,22 +188,32 @@ def test_a_limit_is_kept_to_the_last_request_while_its_slot_moves(
     limiter = Limiter(app, redis_url=cluster.url, timeout=5.0, strategy=strategy)
     app.add_url_rule("/a", "a", limiter.limit("800/hour")(lambda: "a"))
 
-    def ask_until_denied() -> int:
-        client, let_in = app.test_client(), 0
+    let_in = [0] * 4
+
+    def ask_until_denied(n: int) -> None:
+        client = app.test_client()
         while client.get("/a").status_code == 200:
-            let_in += 1
-        return let_in
+            let_in[n] += 1
 
     assert app.test_client().get("/a").status_code == 200
     (key,) = [key.decode() for node in cluster.nodes for key in node.client.keys()]
     at, moves = cluster.nodes.index(cluster.holder_of(key)), 0
     with ThreadPoolExecutor(4) as threads:
-        askers = [threads.submit(ask_until_denied) for _ in range(4)]
+        askers = [threads.submit(ask_until_denied, n) for n in range(4)]
+
+        def have_gone_on(since: list[int]) -> bool:
+            pairs = zip(since, let_in, strict=True)
+            return all(a.done() or now > then for a, (then, now) in zip(askers, pairs, strict=True))
+
         while not all(asker.done() for asker in askers):
             source, target = cluster.nodes[at], cluster.nodes[(at + 1) % 3]
             cluster.move_slot(key, source, target)
             at, moves = (at + 1) % 3, moves + 1
-            time.sleep(0.02)
+            # A request that a server was to be asked while it took the slot over must not reach
+            # it when it does so again.
+            since = let_in.copy()
+            wait_until(lambda since=since: have_gone_on(since))  # type: ignore[misc]
 
-    assert sum(asker.result() for asker in askers) == 799
+    assert [asker.result() for asker in askers] == [None] * 4
+    assert sum(let_in) == 799
     assert moves > 1

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from statistics import median
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask import request
+from redis.exceptions import ConnectionError
 
 from flask_rf import Limiter
 from flask_rf.ratelimit.commands import limits_command
 from flask_rf.ratelimit.redis import RedisStore
+from flask_rf.ratelimit.store import Claim
+from flask_rf.ratelimit.store import Verdict
 from tests.parts.redis import RedisProcess
 from tests.ratelimit.worlds import claim
 from tests.ratelimit.worlds import policy
@@ -66,6 +70,43 @@ def test_a_refund_leaves_the_expiry(
     store.refund(taken[1:], verdicts[1:])
 
     assert redis_server.client.pttl(taken[0].key) > 0
+
+
+def unheard(store: RedisStore, claims: list[Claim], verdicts: list[Verdict]) -> None:
+    """Refund, and lose the reply."""
+    execute = store._execute
+
+    def lose(*command: Any) -> Any:
+        execute(*command)
+        raise ConnectionError
+
+    store._execute = lose
+    with pytest.raises(ConnectionError):
+        store.refund(claims, verdicts)
+    store._execute = execute
+
+
+def test_a_lease_is_ended_again_until_its_end_is_heard_of(
+    store: RedisStore, redis_server: RedisProcess
+) -> None:
+    limit = policy("1/hour", lease=True)
+    held = store.take([claim(limit)])
+    redis_server.client.rename(limit.storage_key("ann"), "hidden")
+    unheard(store, [claim(limit)], held)
+    redis_server.client.rename("hidden", limit.storage_key("ann"))
+
+    assert store.take([claim(limit)])[0].allowed
+
+
+def test_a_refund_that_nobody_heard_of_is_made_once(store: RedisStore, strategy: str) -> None:
+    limit = policy("5/hour", strategy, deduct_when=bool)
+    taken, other = [claim(limit, cost=2)], [claim(limit, cost=2)]
+    verdicts = store.take(taken)
+    store.take(other)
+
+    unheard(store, taken, verdicts)
+
+    assert store.take([claim(limit)])[0].remaining == 2
 
 
 def test_one_round_trip_decides_several_limits(own_redis: RedisProcess) -> None:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 from flask import Flask
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed
@@ -10,6 +15,9 @@ from simple_websocket import ConnectionClosed
 from flask_rf import ConfigurationError
 from flask_rf import Limiter
 from flask_rf.ratelimit.sockets import LimitedSocket
+from tests.parts.gunicorn import Gunicorn
+from tests.parts.processes import wait_until
+from tests.parts.redis import RedisProcess
 
 
 class FakeSocket:
@@ -118,3 +126,45 @@ def test_terms_of_requests_are_refused_for_messages(app: Flask) -> None:
 def test_a_sockets_limit_must_be_known_at_once(app: Flask, limit: Any) -> None:
     with pytest.raises(ConfigurationError, match="a socket's limit"):
         Limiter(app).socket(limit)
+
+
+# --- Served: two workers of gunicorn, real sockets, one Redis ---
+
+
+@pytest.fixture
+def server(redis_server: RedisProcess, tmp_path: Path) -> Iterator[Gunicorn]:
+    settings = {"REDIS_URL": redis_server.url, "RATE_LIMIT_TIMEOUT": "5"}
+    server = Gunicorn("tests.apps.limited:app", tmp_path, "--workers", "2", **settings)
+    yield server
+    server.stop()
+
+
+def connect(server: Gunicorn) -> websocket.WebSocket:
+    return websocket.create_connection(f"ws://127.0.0.1:{server.port}/echo", timeout=60)
+
+
+def status_of_another(server: Gunicorn) -> int:
+    """Of one more handshake."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    upgrade["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request("GET", "/echo", headers=upgrade)
+        with connection.getresponse() as response:
+            return response.status
+
+
+@pytest.mark.servers
+def test_served_sockets_are_limited_in_number_and_their_messages_over_all_workers(
+    server: Gunicorn,
+) -> None:
+    first, second = connect(server), connect(server)
+    assert status_of_another(server) == 429
+    for socket in (first, second, first):
+        socket.send("hi")
+        assert socket.recv() == "hi"
+    second.send("one too many")
+    opcode, data = second.recv_data()
+    assert (opcode, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, 1008)
+    assert data[2:] == b"too many messages"
+    wait_until(lambda: status_of_another(server) == 101, what="the place of the one that ended")
+    first.shutdown(), second.shutdown()

@@ -55,8 +55,14 @@ def download():
             digest.update(piece)
     return digest.hexdigest()
 
+def hashed():
+    before, digest, piece = time.thread_time(), hashlib.sha256(), bytes(1 << 20)
+    for _ in range(48):
+        digest.update(piece)
+    return (time.thread_time() - before) * 1000
+
+found = {"hashed": hashed()}
 gevent.spawn(count)
-found = {}
 for name, work in (("upload", upload), ("download", download)):
     before, turns, gap = peak(), 0, 0.0
     result = gevent.spawn(work).get()
@@ -83,8 +89,9 @@ def hold_to_promise(found: dict[str, Any]) -> None:
         assert found[way]["growth"] <= 64, found
         # Turns of the loop for each MiB: parts of 8 MiB in one go would leave 0.125.
         assert found[way]["turns"] >= 0.25, found
-        # Milliseconds of CPU: about 9 as it is, 80 if 48 MiB were hashed and sent in one go.
-        assert found[way]["gap"] <= 50, found
+        # Milliseconds of CPU: about 9 as it is, 80 if 48 MiB were hashed and sent in one go; on a
+        # slow machine more of both.
+        assert found[way]["gap"] <= max(50, found["hashed"]), found
 
 
 def test_a_large_file_on_a_local_disk(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -96,7 +97,8 @@ class RedisBroker:
         def probe() -> None:
             listener.probe(lambda topic: self._commands.execute(self._publish, topic, b""))
 
-        self._life = Life(self._commands, self._keys, self._id, self._bury, state_anew, probe)
+        bury = self._presence.bury
+        self._life = Life(self._commands, self._keys, self._id, bury, state_anew, probe)
 
     def stop(self) -> None:
         parts = [part for part in (self._life, self._listener, self._tally) if part is not None]
@@ -104,6 +106,8 @@ class RedisBroker:
             part.stop()
         for part in parts:
             part.join(_LAST_COMMAND)
+        if self._life is not None:
+            self._take_leave()
         self._commands.close()
         self._listening.close()
 
@@ -196,10 +200,19 @@ class RedisBroker:
         with _naming("counting subscribers"):
             return self._presence.write_counts(counts)
 
-    def _bury(self, server_id: str) -> None:
-        buried = self._presence.bury(server_id)
-        if buried:
-            logger.info("a server died; %d of its presence entries were removed", buried)
+    def _take_leave(self) -> None:
+        """Take off what is left of this server, as far as that goes in a moment.
+
+        What is not, survivors will, or whoever comes after them.
+        """
+        deadline = time.monotonic() + _LAST_COMMAND
+        try:
+            for _ in self._presence.bury(self._id):
+                if time.monotonic() > deadline:
+                    return
+            self._commands.execute("ZREM", self._keys.servers(), self._id)
+        except failures() as error:
+            logger.debug("this server's end is left for others to notice: %s", error)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 -- KEYS 1  hash  sockets on the channel: socket id -> user id
 --      2  hash  users on the channel: user id -> info, JSON
 --      3  hash  sockets per user: user id -> count
---      4  set   what this server answers for: "socket id channel"
+--      4  set   what this server answers for: "socket id channel user id"
 --      5  sorted set, where webhooks are sent: who has left of late, by when; see gone.lua
 -- ARGV 1 socket id, 2 user id, 3 info, 4 entry of KEYS 4, 5 PUBLISH or SPUBLISH, 6 topic
 --      7 envelope of member_added, 8 how many users there may be

@@ -56,10 +56,9 @@ class Keyspace:
         """A cache channel's last event."""
         return self._of(channel, "last")
 
-    def presence(self, channel: str, server_id: str) -> list[str]:
-        """Sockets, users and sockets per user; and what a server answers for there."""
-        parts = [self._of(channel, f"presence:{part}") for part in ("sockets", "users", "counts")]
-        return [*parts, self.entries(self.partition(channel), server_id)]
+    def presence(self, channel: str) -> list[str]:
+        """Sockets, users and sockets per user."""
+        return [self._of(channel, f"presence:{part}") for part in ("sockets", "users", "counts")]
 
     def entries(self, partition: int, server_id: str) -> str:
         """The presence entries a server answers for."""
@@ -77,6 +76,10 @@ class Keyspace:
     def servers(self) -> str:
         """The servers by their last sign of life."""
         return f"{self._tag(0)}:presence:servers"
+
+    def lease(self, server_id: str) -> str:
+        """Who takes a dead server's members off."""
+        return f"{self._tag(0)}:presence:lease:{server_id}"
 
     def _of(self, channel: str, what: str) -> str:
         return f"{self._tag(self.partition(channel))}:{what}:{channel}"

@@ -1,22 +1,32 @@
--- Leaves a presence channel and announces it after a user's last socket.
+-- Takes sockets off presence channels, and announces the users whose last ones they were.
 -- Whoever runs it a second time, for a dead server say, changes nothing.
 --
--- KEYS as in join.lua
--- ARGV 1 socket id, 2 user id, 3 entry of KEYS 4, 4 PUBLISH or SPUBLISH, 5 topic
---      6 envelope of member_removed, 7 entry of KEYS 5
--- Returns 1 where it was the user's last socket.
-redis.call("SREM", KEYS[4], ARGV[3])
-if redis.call("HDEL", KEYS[1], ARGV[1]) == 0 then
-  return 0
-end
-if redis.call("HINCRBY", KEYS[3], ARGV[2], -1) <= 0 then
-  redis.call("HDEL", KEYS[3], ARGV[2])
-  redis.call("HDEL", KEYS[2], ARGV[2])
-  redis.call(ARGV[4], ARGV[5], ARGV[6])
-  if KEYS[5] then
-    local now = redis.call("TIME")
-    redis.call("ZADD", KEYS[5], now[1] + now[2] / 1e6, ARGV[7])
-  end
+-- KEYS 1  set   what a server answers for: "socket id channel user id"
+--      then for each socket the first three of join.lua
+--      last   sorted set, where webhooks are sent: who has left of late, by when; see gone.lua
+-- ARGV 1 PUBLISH or SPUBLISH, 2 how many sockets
+--      then for each: socket id, user id, entry of KEYS 1, topic, envelope of member_removed,
+--      entry of the last key
+-- Returns for each, in order, 1 where it was the user's last socket.
+local number = tonumber(ARGV[2])
+local left = KEYS[3 * number + 2]
+local time = redis.call("TIME")
+local now = time[1] + time[2] / 1e6
+
+local function leave(sockets, users, counts, socket, user, entry, topic, envelope, gone)
+  redis.call("SREM", KEYS[1], entry)
+  if redis.call("HDEL", sockets, socket) == 0 then return 0 end
+  if redis.call("HINCRBY", counts, user, -1) > 0 then return 0 end
+  redis.call("HDEL", counts, user)
+  redis.call("HDEL", users, user)
+  redis.call(ARGV[1], topic, envelope)
+  if left then redis.call("ZADD", left, now, gone) end
   return 1
 end
-return 0
+
+local last = {}
+for i = 1, number do
+  local k, a = 3 * i - 1, 6 * i - 3
+  last[i] = leave(KEYS[k], KEYS[k + 1], KEYS[k + 2], unpack(ARGV, a, a + 5))
+end
+return last

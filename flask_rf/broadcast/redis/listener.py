@@ -24,6 +24,7 @@ from ...redis import RedisServer
 from ..broker import Ear
 from ..envelope import BadEnvelope
 from ..envelope import Envelope
+from ..envelope import senders
 from ..envelope import unpack
 from .keys import Keyspace
 
@@ -223,7 +224,10 @@ class Listener:
         try:
             self._ear.deliver(burst)
         except Exception:
-            logger.exception("an event could not be delivered; listening goes on")
+            logger.exception(
+                "an event could not be delivered (of request %s); listening goes on",
+                senders(envelope for _, envelope in burst),
+            )
 
     def _found(self) -> None:
         self.up = True

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
+from typing import TypeVar
 
 from ...redis import raise_first
 from ...redis.script import Script
@@ -31,6 +34,21 @@ _HERE = Path(__file__).parent
 JOIN, LEAVE, COUNT, GONE = (
     Script.from_file(_HERE / f"{name}.lua") for name in ("join", "leave", "count", "gone")
 )
+
+#: Entries or channels that one script takes: Redis serves nobody else meanwhile, and the event
+#: loop here does not while it is written. With 100 either takes 2 to 3 ms.
+PART = 100
+_PAGE = 1000  # entries read at once
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """A socket on a presence channel, which its server answers for."""
+
+    socket_id: str
+    channel: str
+    user_id: str
 
 
 class Presence:
@@ -62,12 +80,16 @@ class Presence:
         payload = protocol.presence_change(channel, member.user_id, member.info, joined=True)
         found = JOIN.run(
             self._commands.execute,
-            [*self._keys.presence(channel, self._id), *self._left(channel)],
+            [
+                *self._keys.presence(channel),
+                self._keys.entries(self._keys.partition(channel), self._id),
+                *self._left(self._keys.partition(channel)),
+            ],
             [
                 socket_id,
                 member.user_id,
                 protocol.compact(member.info),
-                f"{socket_id} {channel}",
+                " ".join(Entry(socket_id, channel, member.user_id)),
                 self._publish,
                 self._keys.topic(channel),
                 pack(Envelope(payload, time.time(), socket_id)),
@@ -85,27 +107,9 @@ class Presence:
         users = zip(flat[::2], flat[1::2], strict=True)
         return {user.decode(): json.loads(info) for user, info in users}
 
-    def leave(self, channel: str, socket_id: str, user_id: str, server_id: str = "") -> None:
-        """See :meth:`~..broker.Broker.leave`.
-
-        :param server_id: of the server whose socket it was; this one by default.
-        """
-        payload = protocol.presence_change(channel, user_id, None, joined=False)
-        last = LEAVE.run(
-            self._commands.execute,
-            [*self._keys.presence(channel, server_id or self._id), *self._left(channel)],
-            [
-                socket_id,
-                user_id,
-                f"{socket_id} {channel}",
-                self._publish,
-                self._keys.topic(channel),
-                pack(Envelope(payload, time.time(), socket_id)),
-                f"{channel} {user_id}",
-            ],
-        )
-        if last:
-            self._told.left(channel, user_id)
+    def leave(self, channel: str, socket_id: str, user_id: str) -> None:
+        """See :meth:`~..broker.Broker.leave`."""
+        self._take_off([Entry(socket_id, channel, user_id)], self._id)
 
     def write_counts(
         self, counts: Mapping[str, tuple[int, bool]], server_id: str = ""
@@ -114,20 +118,11 @@ class Presence:
 
         :param server_id: the server that the counts are of; this one by default.
         """
-        header = pack(Envelope(b"", time.time()))
         totals: dict[str, int] = {}
         for partition, channels in self._keys.by_partition(counts).items():
-            own = self._keys.subscribers(partition, server_id or self._id)
-            keys = [own, self._keys.subscribers(partition), *self._left(channels[0])]
-            arguments: list[Any] = [self._publish, self._keys.topic_prefix(partition), header]
-            for channel in channels:
-                number, tell = counts[channel]
-                arguments += (channel, number, int(tell))
-            found, occupied = COUNT.run(self._commands.execute, keys, arguments)
-            totals.update(zip(channels, found, strict=True))
-            for channel in occupied:
-                if self._told.arrived is not None:
-                    self._told.arrived(channel.decode(), "")
+            for names in _parts(channels):
+                some = {name: counts[name] for name in names}
+                totals |= self._write_some(partition, some, server_id or self._id)
         return totals
 
     def occupied(self, prefix: str) -> Mapping[str, int]:
@@ -165,49 +160,88 @@ class Presence:
         gone = [who.decode().partition(" ") for of_partition in found for who in of_partition]
         return [(channel, user_id) for channel, _, user_id in gone]
 
-    def bury(self, server_id: str) -> int:
-        """Take a dead server's members and counts off; harmless if others do so too.
+    def bury(self, server_id: str) -> Iterator[int]:
+        """Take a server's members and counts off, part by part; others may do so, too.
 
-        :return: how many entries it had.
+        :return: after each part, how many members it had.
         """
-        entries = self._entries(server_id)
-        for entry in entries:
-            self._remove(entry, server_id)
+        for entries in self._entries(server_id):
+            self._take_off(entries, server_id)
+            yield len(entries)
         counted = self._each(
             "HKEYS", (self._keys.subscribers(p, server_id) for p in self._keys.partitions)
         )
-        names = [name.decode() for of_partition in counted for name in of_partition]
-        if names:
-            tells = self._count_events
-            counts = {name: (0, tells and tells_its_size(name)) for name in names}
-            self.write_counts(counts, server_id)
-        return len(entries)
+        for of_partition in counted:
+            for names in _parts([name.decode() for name in of_partition]):
+                tells = self._count_events
+                counts = {name: (0, tells and tells_its_size(name)) for name in names}
+                self.write_counts(counts, server_id)
+                yield 0
 
     def prune(self, is_here: Callable[[str, str], bool]) -> None:
         """See :meth:`~..broker.Broker.prune`."""
-        for entry in self._entries(self._id):
-            socket_id, _, channel = entry.partition(" ")
-            if not is_here(socket_id, channel):
-                self._remove(entry, self._id)
+        for entries in self._entries(self._id):
+            gone = [entry for entry in entries if not is_here(entry.socket_id, entry.channel)]
+            if gone:
+                self._take_off(gone, self._id)
 
-    def _entries(self, server_id: str) -> list[str]:
-        found = self._each(
-            "SMEMBERS", (self._keys.entries(p, server_id) for p in self._keys.partitions)
-        )
-        return [entry.decode() for of_partition in found for entry in of_partition]
+    def _entries(self, server_id: str) -> Iterator[list[Entry]]:
+        """What a server answers for, in parts that share a partition."""
+        keys = [self._keys.entries(p, server_id) for p in self._keys.partitions]
+        sizes = self._each("SCARD", keys)
+        for key in (key for key, size in zip(keys, sizes, strict=True) if size):
+            cursor = None
+            while cursor != b"0":
+                cursor, page = self._commands.execute("SSCAN", key, cursor or 0, "COUNT", _PAGE)
+                for found in _parts(page):
+                    yield [Entry(*entry.decode().split(" ", 2)) for entry in found]
 
-    def _remove(self, entry: str, server_id: str) -> None:
-        socket_id, _, channel = entry.partition(" ")
-        sockets, *_ = self._keys.presence(channel, server_id)
-        user_id = self._commands.execute("HGET", sockets, socket_id)
-        self.leave(channel, socket_id, user_id.decode() if user_id else "", server_id)
+    def _take_off(self, entries: Sequence[Entry], server_id: str) -> None:
+        """
+        :param entries: of one partition.
+        :param server_id: of the server that answers for them.
+        """
+        partition, now = self._keys.partition(entries[0].channel), time.time()
+        keys = [self._keys.entries(partition, server_id)]
+        arguments: list[Any] = [self._publish, len(entries)]
+        for entry in entries:
+            socket_id, channel, user_id = entry
+            payload = protocol.presence_change(channel, user_id, None, joined=False)
+            envelope = pack(Envelope(payload, now, socket_id))
+            keys += self._keys.presence(channel)
+            arguments += (socket_id, user_id, " ".join(entry), self._keys.topic(channel))
+            arguments += (envelope, f"{channel} {user_id}")
+        keys += self._left(partition)
+        last = LEAVE.run(self._commands.execute, keys, arguments)
+        for entry, was_last in zip(entries, last, strict=True):
+            if was_last:
+                self._told.left(entry.channel, entry.user_id)
+
+    def _write_some(
+        self, partition: int, counts: Mapping[str, tuple[int, bool]], server_id: str
+    ) -> dict[str, int]:
+        keys = [self._keys.subscribers(partition, server_id), self._keys.subscribers(partition)]
+        arguments: list[Any] = [self._publish, self._keys.topic_prefix(partition)]
+        arguments.append(pack(Envelope(b"", time.time())))
+        for channel, (number, tell) in counts.items():
+            arguments += (channel, number, int(tell))
+        execute = self._commands.execute
+        totals, occupied = COUNT.run(execute, [*keys, *self._left(partition)], arguments)
+        for channel in occupied:
+            if self._told.arrived is not None:
+                self._told.arrived(channel.decode(), "")
+        return dict(zip(counts, totals, strict=True))
 
     def _each(self, command: str, keys: Iterable[str]) -> list[Any]:
         return raise_first(self._commands.execute_each([(command, key) for key in keys]))
 
     def _users(self, channel: str) -> str:
-        return self._keys.presence(channel, self._id)[1]
+        return self._keys.presence(channel)[1]
 
-    def _left(self, channel: str) -> list[str]:
+    def _left(self, partition: int) -> list[str]:
         """For webhooks alone, the list of those who have left of late."""
-        return [self._keys.left(self._keys.partition(channel))] if self._told.arrived else []
+        return [self._keys.left(partition)] if self._told.arrived else []
+
+
+def _parts(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (whole[start : start + PART] for start in range(0, len(whole), PART))
