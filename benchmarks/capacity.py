@@ -29,7 +29,7 @@ from benchmarks._measure import save
 from benchmarks.peers.parts import Pinned
 from flask_rf.ratelimit.limit import Limit
 from flask_rf.ratelimit.limit import Rate
-from flask_rf.ratelimit.plan import Policy
+from flask_rf.ratelimit.policy import Policy
 from flask_rf.ratelimit.redis import DECIDE
 from flask_rf.ratelimit.redis import RedisStore
 from flask_rf.ratelimit.store import Claim

@@ -11,11 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks._measure import caller
@@ -36,16 +38,16 @@ Costs = dict[str, Cost]
 
 def main() -> None:
     if "--greenlets" in sys.argv:
-        print(json.dumps(_greenlets(sys.argv[-1])))
+        print(json.dumps(_worker(sys.argv[-1])))
         return
     with _redis() as server:
         added = _requests(server.url)
-        checks = _in_a_patched_process(server.url)
+        checks, alone = _in_a_patched_process(server.url)
         denial = _denial()
         size = _bucket_size(server)
     _print("Added to a request, headers on", added)
     _print(f"A check by one of {GREENLETS} greenlets", checks)
-    promises = [str(promise) for promise in _promises(added, checks, denial, size)]
+    promises = [str(promise) for promise in _promises(added, checks, alone, denial, size)]
     print("", *promises, sep="\n")
     results = {
         "quick": QUICK,
@@ -53,13 +55,16 @@ def main() -> None:
         "versions": {name: version(name) for name in ("flask", "flask-limiter", "limits")},
         "added to a request, µs": {name: cost._asdict() for name, cost in added.items()},
         "a check among greenlets, µs": {name: cost._asdict() for name, cost in checks.items()},
+        "a check by an idle worker, p50, µs": alone,
         "a denial known in the process, µs of CPU": denial,
         "a token bucket of an IPv6 client, bytes": size,
     }
     save("ratelimit", {**results, "promises": promises})
 
 
-def _promises(added: Costs, checks: Costs, denial: float, size: int) -> Iterator[Promise]:
+def _promises(
+    added: Costs, checks: Costs, alone: float, denial: float, size: int
+) -> Iterator[Promise]:
     for what, most, ratio in (("memory, 1 limit", 25, 6), ("Redis, 3 limits", 185, 4)):
         ours, theirs = added[f"ours: {what}"].cpu, added[f"theirs: {what}"].cpu
         yield Promise(f"{what}, µs of CPU added", ours, most)
@@ -68,6 +73,8 @@ def _promises(added: Costs, checks: Costs, denial: float, size: int) -> Iterator
         us, them = checks[f"ours: {kind}"], checks[f"theirs: {kind}"]
         yield Promise(f"{kind}, times the checks/s of limits", them.wall / us.wall, 5, True)
         yield Promise(f"{kind}, of the CPU of limits", us.cpu / them.cpu, 0.1)
+    yield Promise("checks/s of one worker", 1e6 / checks["ours: exact"].wall, 10_000, True)
+    yield Promise("a check by an idle worker, p50, µs", alone, 1000)
     yield Promise("a denial known in the process, µs", denial, 2)
     yield Promise("a token bucket of an IPv6 client, bytes", size, 112)
 
@@ -148,27 +155,32 @@ def _ok() -> str:
 # --- Many greenlets, one Redis ---
 
 
-def _in_a_patched_process(url: str) -> Costs:
+def _in_a_patched_process(url: str) -> tuple[Costs, float]:
     quick = ["--quick"] if QUICK else []
     command = [sys.executable, "-m", "benchmarks.ratelimit", *quick, "--greenlets", url]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {name: Cost(*cost) for name, cost in json.loads(result.stdout).items()}
+    found = json.loads(result.stdout)
+    return {name: Cost(*cost) for name, cost in found["checks"].items()}, found["alone"]
 
 
-def _greenlets(url: str) -> Costs:
+def _worker(url: str) -> dict[str, Any]:
     from gevent import monkey
 
     monkey.patch_all()
-    from limits import parse
-    from limits.storage import RedisStorage
-    from limits.strategies import FixedWindowRateLimiter
-    from limits.strategies import MovingWindowRateLimiter
-
     from flask_rf.ratelimit.redis import RedisStore
     from flask_rf.redis import RedisOptions
     from flask_rf.redis.sender import Sender
 
     store = RedisStore(Sender(url, RedisOptions(), 5.0))
+    return {"checks": _greenlets(url, store), "alone": _alone(store)}
+
+
+def _greenlets(url: str, store: Any) -> Costs:
+    from limits import parse
+    from limits.storage import RedisStorage
+    from limits.strategies import FixedWindowRateLimiter
+    from limits.strategies import MovingWindowRateLimiter
+
     # redis-py's pool would refuse a connection beyond its 64th by ending the run
     storage = RedisStorage(url, max_connections=2 * GREENLETS)
     item = parse(ONE)
@@ -205,6 +217,21 @@ def _crowd(check: Callable[[int], object]) -> Callable[[], None]:
         gevent.joinall([gevent.spawn(work, n) for n in range(GREENLETS)], raise_error=True)
 
     return run
+
+
+def _alone(store: Any) -> float:
+    """The median of checks one after the other, from a greenlet as a worker's request is."""
+    import gevent
+
+    claims = [_claim("sliding-window", "alone")]
+
+    def check() -> float:
+        began = time.perf_counter()
+        store.take(claims)
+        return time.perf_counter() - began
+
+    times = gevent.spawn(lambda: [check() for _ in range(50 * ROUNDS)]).get()
+    return median(times) * 1e6
 
 
 # --- Denials and memory ---

@@ -17,7 +17,6 @@ from operator import itemgetter
 from typing import Any
 from typing import TypeVar
 
-from flask import current_app as flask_current_app
 from flask import Flask
 from flask import Request
 from flask import request
@@ -153,9 +152,8 @@ def exempt_endpoints(app: Flask) -> set[str]:
     return _placed(app).exempt
 
 
-#: The request and the app themselves: a look through Flask's proxies costs more than what it finds.
+#: The request itself: each look through Flask's proxy costs more than what it looks up.
 current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
-current_app: Callable[[], Flask] = flask_current_app._get_current_object  # type: ignore[attr-defined]
 
 
 def add_headers(

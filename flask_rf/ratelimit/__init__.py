@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
+from flask import current_app
 from flask import Flask
-from flask import has_request_context
 
 from .. import hooks
 from ..errors import ConfigurationError
@@ -26,6 +26,7 @@ from ..settings import resolve
 from .by_hand import ByHand
 from .clients import get_remote_address
 from .compiled import CompiledLimiter
+from .compiled import PLANNED
 from .declarations import Declarations
 from .decorators import LimitMark
 from .familiar import by_our_names
@@ -249,7 +250,11 @@ class Limiter(Recipe[CompiledLimiter], ByHand):
 
     def _called(self, function: Any) -> None:
         """Meet the limits of a function that is called: in requests of apps that this set up."""
-        if has_request_context():
-            compiled = hooks.current_app().extensions.get("rf_limiter")
+        try:
+            request = hooks.current_request()
+        except RuntimeError:  # there is none
+            return
+        if id(function) not in vars(request).get(PLANNED, ()):
+            compiled = current_app.extensions.get("rf_limiter")
             if compiled is not None and compiled.declarations is self._declarations:
                 compiled.called(function)

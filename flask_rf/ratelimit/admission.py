@@ -57,7 +57,11 @@ class Admission:
         :param denied: the one that refused the request; then no quota was taken.
         :return: whether this is the first quota that may have to be given back.
         """
-        self.decisions += decisions
+        if self.decisions:  # what is counted again in the middle stands once
+            latest = {one.claim.key: one for one in (*self.decisions, *decisions)}
+            self.decisions = list(latest.values())
+        else:
+            self.decisions += decisions
         self.denied = self.denied or denied
         if denied is not None:
             return False

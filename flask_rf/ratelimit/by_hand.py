@@ -12,7 +12,7 @@ from typing import TypeVar
 from .compiled import CompiledLimiter
 from .limit import Limit
 from .limit import Rate
-from .plan import Policy
+from .policy import Policy
 from .store import Claim
 from .store import Verdict
 

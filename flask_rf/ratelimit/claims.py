@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -13,7 +11,8 @@ from .clients import call
 from .clients import Clients
 from .limit import Limit
 from .plan import Entry
-from .plan import Policy
+from .policy import distinct
+from .policy import Policy
 from .responses import Decision
 from .store import Claim
 
@@ -27,10 +26,8 @@ def claims_of(
     :param earlier: what was decided about the request before.
     """
     claims = []
-    policies = _policies(request, entry)
-    if earlier or len(policies) > 1:
-        policies = list(distinct(policies, (decision.claim.policy for decision in earlier)))
-    for policy in policies:
+    known = entry.policies if not earlier else None
+    for policy in _late(request, entry, earlier) if known is None else known:
         limit = policy.limit
         if limit.exempt_when is not None and call(limit.exempt_when, request):
             continue
@@ -39,32 +36,17 @@ def claims_of(
     return claims
 
 
-def distinct(policies: Iterable[Policy], earlier: Iterable[Policy] = ()) -> Iterator[Policy]:
-    """``policies`` under names of their own; those that count by different keys may share one."""
-    names = {policy.name: _count(policy) for policy in earlier}
-    for policy in policies:
-        name, count, number = policy.name, _count(policy), 1
-        while names.setdefault(name, count) != count:
-            number += 1
-            name = f"{policy.name}-{number}"
-        yield policy if number == 1 else dataclasses.replace(policy, name=name)
-
-
 def cost_of(limit: Limit) -> int:
     """What one request or message takes now."""
     return limit.cost if isinstance(limit.cost, int) else max(int(limit.cost()), 0)
 
 
-def _policies(request: Request, entry: Entry) -> list[Policy]:
-    """What ``entry`` comes to in this request."""
+def _late(request: Request, entry: Entry, earlier: Sequence[Decision]) -> Iterator[Policy]:
+    """What ``entry`` comes to in this request only, under names that are not taken."""
     policies: list[Policy] = []
     for item in entry:
         if isinstance(item, Policy):
             policies.append(item)
         else:
             policies += item.policies(lambda function: call(function, request))
-    return policies
-
-
-def _count(policy: Policy) -> tuple[str, object]:
-    return policy.prefix, policy.limit.key
+    return distinct(policies, (decision.claim.policy for decision in earlier))

@@ -18,7 +18,7 @@ from flask import request as current_request
 from ..client_address import client_address
 from ..client_address import network_of
 from ..client_address import UNIX_PEER
-from .plan import Policy
+from .policy import Policy
 
 logger = logging.getLogger("flask_rf")
 

@@ -21,11 +21,11 @@ from .keys import bounded
 from .limit import Limit
 from .limit import Rate
 from .plan import Entry
-from .plan import LETTERS
 from .plan import Place
-from .plan import Policy
 from .plan import PREFLIGHT
 from .plan import scope_of
+from .policy import LETTERS
+from .policy import Policy
 from .store import Claim
 
 _KEY = re.compile(r"(.*?):([a-z])(\d+)/(\d+):([^{]*):\{.*\}", re.DOTALL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
 from threading import Lock
 from time import perf_counter
 from typing import Any
@@ -20,7 +19,6 @@ from .announce import announce
 from .claims import claims_of
 from .clients import call
 from .clients import Clients
-from .declarations import behind
 from .declarations import Declarations
 from .declarations import is_function
 from .decorators import describe
@@ -30,6 +28,7 @@ from .limit import as_limits
 from .limit import Declared
 from .options import LimiterOptions
 from .plan import Entry
+from .plan import NOTHING
 from .plan import OTHER
 from .plan import Plan
 from .plan import Planner
@@ -46,6 +45,8 @@ logger = logging.getLogger("flask_rf")
 #: Where a request's :class:`Admission` is. Not in its environ: a view may hand that on to another
 #: app, whose counts are its own.
 _ADMISSION = "_rf_admission"
+#: And the ids of the functions whose limits were met before its view.
+PLANNED = "_rf_planned"
 
 
 class CompiledLimiter:
@@ -78,7 +79,6 @@ class CompiledLimiter:
             unrouted=_shared(options.unrouted, "unrouted"),
             named=declarations.named,
         )
-        self._behind = lru_cache(maxsize=4096)(behind)
         self._denials = Denials()
         self._keeper = LeaseKeeper(store)
         self._plan: Plan | None = None
@@ -88,8 +88,9 @@ class CompiledLimiter:
     def before(self) -> Any:
         request = hooks.current_request()
         entry = self._entry(request)
-        if not entry or self._passes(request):
+        if not entry or (self.declarations.filters and self._passes(request)):
             return None
+        vars(request)[PLANNED] = entry.functions
         return self.admit(request, entry)
 
     def teardown(self, error: BaseException | None) -> None:
@@ -107,16 +108,15 @@ class CompiledLimiter:
 
         :raises RateLimitExceeded: a limit denies and names no response of its own.
         """
-        earlier = _admission(request)
-        claims = claims_of(request, entry, self.clients, earlier.decisions if earlier else ())
-        if not claims:
-            return None
-        decisions, denying = self.decide(claims)
-        refusal = RateLimitExceeded(denying) if denying else None
         admission = _admission(request)
         if admission is None:
             admission = vars(request)[_ADMISSION] = Admission(self.store, self.options.headers)
             hooks.as_it_starts(request, admission.tell)
+        claims = claims_of(request, entry, self.clients, admission.decisions)
+        if not claims:
+            return None
+        decisions, denying = self.decide(claims)
+        refusal = RateLimitExceeded(denying) if denying else None
         if admission.add(decisions, refusal.decision if refusal else None):
             after_this_request(admission.answered)
             self._settle_at_teardown()
@@ -179,14 +179,11 @@ class CompiledLimiter:
             abort(self.app.make_response(response))
 
     def called(self, function: Any) -> None:
-        """Meet the limits of a function that is called, but as the view: the plan has them.
+        """Meet the limits of a function that is called.
 
         :raises HTTPException: one denies.
         """
-        request = hooks.current_request()
-        view = self.app.view_functions.get(request.endpoint or "")
-        if id(function) not in self._behind(view, request.method):
-            self.enforce(self.declarations.of(function), describe(function))
+        self.enforce(self.declarations.of(function), describe(function))
 
     def start_worker(self, workers: int) -> None:
         """Refuse mistakes, and say what several workers make of limits in memory.
@@ -229,11 +226,11 @@ class CompiledLimiter:
         if method == "OPTIONS" and _is_preflight(request):
             method = PREFLIGHT
         if endpoint is None:
-            return () if method == PREFLIGHT else plan.unrouted
+            return NOTHING if method == PREFLIGHT else plan.unrouted
         entry = _planned(plan, endpoint, method)
         if entry is None:  # a route added since
             entry = _planned(self.compile_plan(), endpoint, method)
-        return entry or ()
+        return entry or NOTHING
 
     def _refuse(self, request: Request, refusal: RateLimitExceeded) -> Any:
         decision = refusal.decision

@@ -101,6 +101,7 @@ class Declarations:
             by_method={method: self._of_method(view, method) for method in methods},
             automatic_options=automatic,
             exempt=exempt or static or any(layer in self._exempt for layer in layers),
+            functions={method: _behind(view, method) for method in methods},
         )
 
     def _limits_of(self, targets: Iterator[Any]) -> tuple[Declared, ...]:
@@ -118,7 +119,7 @@ def is_function(target: Any) -> bool:
     return inspect.isroutine(target) or isinstance(target, functools.partial)
 
 
-def behind(view: Any, method: str) -> frozenset[int]:
+def _behind(view: Any, method: str) -> frozenset[int]:
     """The ids of all that the limits of ``view`` for ``method`` are declared on."""
     return frozenset(map(id, (*_view_layers(view), *chain(handler(view, method)))))
 

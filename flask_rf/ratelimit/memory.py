@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from threading import Lock
 
-from .plan import Policy
+from .policy import Policy
 from .store import Claim
 from .store import Verdict
 from .strategies import Leases

@@ -17,72 +17,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import ConfigurationError
-from .keys import bounded
 from .keys import short
 from .limit import Declared
 from .limit import Dynamic
 from .limit import Limit
 from .limit import Named
+from .policy import distinct
+from .policy import LETTERS
+from .policy import name_of
+from .policy import Policy
 
 #: Stand for methods: a browser asking leave for a request (Fetch, CORS-preflight), and those that
 #: nobody named of a route that takes any.
 PREFLIGHT, OTHER = "(preflight)", "(other)"
-#: The strategies as keys and scripts name them.
-LETTERS = {
-    "sliding-window": "w",
-    "sliding-counter": "c",
-    "fixed-window": "f",
-    "token-bucket": "t",
-    "concurrency": "l",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Policy:
-    """A limit as it is counted at one place.
-
-    :param count: units of quota.
-    :param window: microseconds.
-    :param prefix: begins the keys; ends with the opening brace of a hash tag, so that a
-        Cluster keeps all counts of one client together.
-    :param name: in headers and problem details.
-    :param text: the limit as people write it.
-    :param header: its item of ``RateLimit-Policy``.
-    :param terms: what the scripts are told of it.
-    :param returns: what a request took may be given back.
-    """
-
-    limit: Limit
-    strategy: str
-    on_error: str
-    prefix: str
-    name: str
-
-    text: str = field(init=False)
-    count: int = field(init=False)
-    window: int = field(init=False)
-    header: str = field(init=False)
-    terms: tuple[str, int, int] = field(init=False)
-    returns: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        rate = self.limit.rate
-        window = rate.seconds * 1_000_000
-        period = ';qu="concurrent-requests"' if self.limit.lease else f";w={rate.seconds}"
-        values = {
-            "text": str(self.limit),
-            "count": rate.count,
-            "window": window,
-            "header": f'"{self.name}";q={rate.count}{period}',
-            "returns": self.limit.lease or self.limit.deduct_when is not None,
-            "terms": (LETTERS[self.strategy], rate.count, window),
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def storage_key(self, key: str) -> str:
-        """The store's key for the client ``key``."""
-        return f"{self.prefix}{bounded(key)}}}"
 
 
 @dataclass(eq=False)
@@ -113,7 +60,7 @@ class PolicyMaker:
             strategy=strategy,
             on_error=limit.on_error or self.on_error,
             prefix=f"{self.namespace}:{where}:{{",
-            name=_policy_name(limit),
+            name=name_of(limit),
         )
 
 
@@ -143,7 +90,18 @@ class Place:
         ]
 
 
-Entry = tuple[Policy | Place, ...]
+class Entry(tuple[Policy | Place, ...]):
+    """What a request meets.
+
+    :ivar functions: the ids of what stands behind its endpoint, whose limits these are.
+    :ivar policies: it all under names of their own, unless some is known only in the request.
+    """
+
+    functions: frozenset[int] = frozenset()
+    policies: tuple[Policy, ...] | None = None
+
+
+NOTHING = Entry()
 
 
 @dataclass(frozen=True)
@@ -155,6 +113,7 @@ class Endpoint:
     :param by_method: limits declared on the functions of a class-based view.
     :param automatic_options: Flask itself answers OPTIONS; the view's limits are not met.
     :param exempt: app-wide, default and blueprints' limits pass over it.
+    :param functions: the ids of what stands behind it, by method.
     """
 
     name: str
@@ -163,6 +122,7 @@ class Endpoint:
     by_method: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
     automatic_options: bool = False
     exempt: bool = False
+    functions: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,7 +135,7 @@ class Plan:
     """
 
     entries: Mapping[tuple[str, str], Entry]
-    unrouted: Entry = ()
+    unrouted: Entry = NOTHING
     called: Mapping[str, Entry] = field(default_factory=dict)
 
 
@@ -228,7 +188,9 @@ class Planner:
         if method == "OPTIONS" and endpoint.automatic_options:
             levels = []
         app_wide = () if endpoint.exempt or preflight else self.app_wide
-        return self.compile((*app_wide, *nearest(levels)), endpoint.name, method)
+        entry = self.compile((*app_wide, *nearest(levels)), endpoint.name, method)
+        entry.functions = endpoint.functions.get(method, frozenset())
+        return entry
 
     def compile(self, chosen: Sequence[Declared], endpoint: str, method: str = "") -> Entry:
         """What the limits ``chosen`` come to at one place, each once; for any method by default."""
@@ -241,7 +203,11 @@ class Planner:
             elif applies(limit, method):
                 policy = self.maker.make(limit, scope_of(limit, endpoint, method))
                 entry[policy.prefix, limit.key, limit.cost] = policy
-        return tuple(entry.values())
+        compiled = Entry(entry.values())
+        known = [item for item in compiled if isinstance(item, Policy)]
+        if len(known) == len(compiled):
+            compiled.policies = tuple(distinct(known))
+        return compiled
 
     def _resolve(self, declared: Declared, place: str) -> Limit | Dynamic:
         if not isinstance(declared, Named):
@@ -275,10 +241,3 @@ def scope_of(limit: Limit, endpoint: str, method: str) -> str:
     if limit.per_method:
         parts.append(method)
     return "/".join(part for part in parts if part)
-
-
-def _policy_name(limit: Limit) -> str:
-    rate = str(limit).replace("/", "-per-").replace(" ", "-")
-    own = limit.scope if isinstance(limit.scope, str) else ""
-    name = f"{own}-{rate}" if own else rate
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)

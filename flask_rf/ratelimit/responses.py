@@ -168,8 +168,7 @@ def quota_headers(decisions: Sequence[Decision]) -> list[tuple[str, str]]:
     if not decisions:
         return []
     policies, quotas = [], []
-    latest = {decision.claim.key: decision for decision in decisions}
-    for (policy, _, _, _), verdict in latest.values():
+    for (policy, _, _, _), verdict in decisions:
         policies.append(policy.header)
         reset = "" if policy.limit.lease else f";t={-(-verdict.reset // 1_000_000)}"
         quotas.append(f'"{policy.name}";r={verdict.remaining}{reset}')

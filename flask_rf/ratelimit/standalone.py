@@ -12,8 +12,8 @@ from .limit import as_limits
 from .limit import Limit
 from .limit import Rate
 from .memory import MemoryStore
-from .plan import Policy
 from .plan import PolicyMaker
+from .policy import Policy
 from .store import Claim
 from .store import Store
 from .stores import redis_store

@@ -7,7 +7,7 @@ from typing import Any
 from typing import NamedTuple
 from typing import Protocol
 
-from .plan import Policy
+from .policy import Policy
 
 
 class Claim(NamedTuple):

@@ -11,7 +11,7 @@ from collections import deque
 from itertools import repeat
 from typing import Protocol
 
-from .plan import Policy
+from .policy import Policy
 
 
 class State(Protocol):

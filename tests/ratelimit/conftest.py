@@ -8,7 +8,7 @@ import pytest
 
 from flask_rf.ratelimit import stores
 from flask_rf.ratelimit.memory import MemoryStore
-from flask_rf.ratelimit.plan import LETTERS
+from flask_rf.ratelimit.policy import LETTERS
 from tests.ratelimit.worlds import MemoryWorld
 from tests.ratelimit.worlds import RedisWorld
 from tests.ratelimit.worlds import START

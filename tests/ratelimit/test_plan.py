@@ -10,9 +10,9 @@ from flask_rf.ratelimit.limit import Declared
 from flask_rf.ratelimit.plan import Endpoint
 from flask_rf.ratelimit.plan import Place
 from flask_rf.ratelimit.plan import Planner
-from flask_rf.ratelimit.plan import Policy
 from flask_rf.ratelimit.plan import PolicyMaker
 from flask_rf.ratelimit.plan import PREFLIGHT
+from flask_rf.ratelimit.policy import Policy
 
 MAKER = PolicyMaker("shop:1:rl")
 
@@ -111,11 +111,3 @@ def test_keys_carry_the_strategy_the_policy_and_the_client(terms: dict[str, Any]
     assert isinstance(policy, Policy)
 
     assert policy.storage_key("ann") == key
-
-
-def test_policies_have_names_fit_for_headers() -> None:
-    limits = as_limits("5/2 minutes", {"scope": 'a "b"\n\\é', "shared": True})
-    (policy,) = Planner(MAKER).compile(limits, "a", "GET")
-    assert isinstance(policy, Policy)
-
-    assert policy.header == '"a _b____-5-per-2-minutes";q=5;w=120'

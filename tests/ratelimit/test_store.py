@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_rf.ratelimit.plan import LETTERS
+from flask_rf.ratelimit.policy import LETTERS
 from flask_rf.ratelimit.store import Verdict
 from tests.ratelimit.worlds import claim
 from tests.ratelimit.worlds import MemoryWorld

@@ -13,8 +13,8 @@ import flask_rf.ratelimit.redis as redis_module
 from flask_rf.ratelimit.limit import Limit
 from flask_rf.ratelimit.limit import parse_rates
 from flask_rf.ratelimit.memory import MemoryStore
-from flask_rf.ratelimit.plan import Policy
 from flask_rf.ratelimit.plan import PolicyMaker
+from flask_rf.ratelimit.policy import Policy
 from flask_rf.ratelimit.redis import RedisStore
 from flask_rf.ratelimit.store import Claim
 from flask_rf.ratelimit.store import Store
