@@ -155,6 +155,12 @@ class Broker(Protocol):
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
         """Leave a presence channel; announces it after a user's last socket."""
 
+    def introduce(self) -> None:
+        """Have other processes know of this one, before it states anew who is here.
+
+        They could not notice its end else, and its members would be present for ever.
+        """
+
     def prune(self, is_here: Callable[[str, str], bool]) -> None:
         """Take off what is known of sockets of this process that are not there any more.
 

@@ -147,6 +147,9 @@ class MemoryBroker:
                 self._told.left(channel, user_id)
                 self._announce(channel, socket_id, left, joined=False)
 
+    def introduce(self) -> None:
+        pass  # there is nobody else
+
     def prune(self, is_here: Callable[[str, str], bool]) -> None:
         pass  # nothing is known here but the truth
 

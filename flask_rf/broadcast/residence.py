@@ -176,6 +176,7 @@ class Residence:
         untold, self._untold = self._untold, {}
         self._unstated = False
         try:
+            self._broker.introduce()
             for connection in connections:
                 if connection.session.user is not None:
                     self._enter_online(connection, connection.session.user)

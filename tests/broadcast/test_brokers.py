@@ -306,6 +306,16 @@ def test_a_process_is_known_to_others_before_it_has_members(
     assert redis_server.client.zcard("{shop:1:1}:presence:servers") == 1
 
 
+def test_a_process_that_redis_has_forgotten_is_known_before_its_members_are_again(
+    own_redis: RedisProcess,
+) -> None:
+    broker = over(own_redis.url)
+    Ear(broker)
+    own_redis.client.flushall()
+    broker.introduce()
+    assert own_redis.client.zcard("{shop:1:1}:presence:servers") == 1
+
+
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(
     start: Callable[..., Ear], redis_server: RedisProcess
 ) -> None:

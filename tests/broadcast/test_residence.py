@@ -36,6 +36,7 @@ class Outage(MemoryBroker):
         super().__init__()
         self.away = True
         self.meanwhile: Callable[[], None] = lambda: None  # happens while a history is read
+        self.asked: list[str] = []
 
     def _look(self) -> None:
         if self.away:
@@ -46,8 +47,12 @@ class Outage(MemoryBroker):
         self.meanwhile()
         return super().recover(wanted)
 
+    def introduce(self) -> None:
+        self.asked.append("introduce")
+
     def join(self, channel: str, socket_id: str, member: Member, room: int) -> Mapping[str, Any]:
         self._look()
+        self.asked.append("join")
         return super().join(channel, socket_id, member, room)
 
     def leave(self, channel: str, socket_id: str, user_id: str) -> None:
@@ -124,6 +129,14 @@ def test_of_a_long_outage_only_so_much_is_remembered_and_who_is_there_is_stated_
     house.residence.tell_untold()
 
     assert house.broker.users(ROOM) == {"ann"}
+
+
+def test_a_process_is_introduced_before_its_members_are_stated_anew(house: House) -> None:
+    house.broker.away = False
+    house.come(ROOM, "1.1", Member("ann"))
+    house.broker.asked.clear()
+    house.residence.enter_all_again()
+    assert house.broker.asked == ["introduce", "join"]
 
 
 DIARY = "presence-log"

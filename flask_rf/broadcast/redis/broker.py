@@ -175,6 +175,11 @@ class RedisBroker:
         with _naming("presence"):
             self._presence.leave(channel, socket_id, user_id)
 
+    def introduce(self) -> None:
+        if self._life is not None:
+            with _naming("presence"):
+                self._life.introduce()
+
     def prune(self, is_here: Callable[[str, str], bool]) -> None:
         with _naming("presence"):
             self._presence.prune(is_here)

@@ -55,6 +55,10 @@ class Life:
         self._thread = threading.Thread(target=self._live, name="rf-heartbeat", daemon=True)
         self._thread.start()
 
+    def introduce(self) -> None:
+        """See :meth:`~..broker.Broker.introduce`; who calls states everything anew."""
+        self._show_life(states_anew=False)
+
     def stop(self) -> None:
         self._stopped.set()
 
@@ -77,11 +81,11 @@ class Life:
         except Exception as error:  # whatever it is: who gives no sign is taken for dead
             logger.debug("no heartbeat: %s", error, exc_info=True)
 
-    def _show_life(self) -> None:
+    def _show_life(self, states_anew: bool = True) -> None:
         keys = [self._keys.servers(), self._keys.lease(self._id)]
         arguments = [self._id, DEAD_AFTER, 2 * HEARTBEAT]
         unknown, dead = _HEARTBEAT.run(self._commands.execute, keys, arguments)
-        if unknown and self._introduced:
+        if unknown and self._introduced and states_anew:
             self._stating.ask()
         self._introduced = True
         self._dead = [server_id.decode() for server_id in dead]
