@@ -311,9 +311,12 @@ def test_a_process_that_redis_has_forgotten_is_known_before_its_members_are_agai
 ) -> None:
     broker = over(own_redis.url)
     Ear(broker)
+    broker.count("chat", 3)
+    wait_until(lambda: broker.occupied() == {"chat": 3})
     own_redis.client.flushall()
     broker.introduce()
     assert own_redis.client.zcard("{shop:1:1}:presence:servers") == 1
+    wait_until(lambda: broker.occupied() == {"chat": 3}, what="the counts, too")
 
 
 def test_after_an_outage_nobody_is_taken_for_dead_at_once(

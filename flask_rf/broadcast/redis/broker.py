@@ -176,7 +176,8 @@ class RedisBroker:
             self._presence.leave(channel, socket_id, user_id)
 
     def introduce(self) -> None:
-        if self._life is not None:
+        if self._life is not None and self._tally is not None:
+            self._tally.write_again()  # who is known again is not asked for its counts any more
             with _naming("presence"):
                 self._life.introduce()
 
