@@ -31,13 +31,6 @@ from .page import shop
 EVIL = "https://evil.example"
 
 
-@pytest.fixture
-def app() -> Flask:
-    app = Flask("shop")
-    app.add_url_rule("/", view_func=lambda: "hello", endpoint="hello")
-    return app
-
-
 def test_rule_01_an_allowed_origin_gets_itself_back(app: Flask) -> None:
     assert cors_headers(shop(app).request()) == {"Allow-Origin": SHOP}
 

@@ -20,13 +20,6 @@ from .page import shop
 TENANT = "https://tenant.example"
 
 
-@pytest.fixture
-def app() -> Flask:
-    app = Flask("shop")
-    app.add_url_rule("/", view_func=lambda: "hello", endpoint="hello")
-    return app
-
-
 def test_a_function_decides_anew_each_time(app: Flask) -> None:
     tenants: set[str] = set()
     CORS(app, origins=tenants.__contains__, methods=["PUT"])

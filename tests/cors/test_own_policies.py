@@ -26,13 +26,6 @@ EVIL = "https://evil.example"
 
 
 @pytest.fixture
-def app() -> Flask:
-    app = Flask("shop")
-    app.add_url_rule("/", view_func=lambda: "hello", endpoint="hello")
-    return app
-
-
-@pytest.fixture
 def blueprint() -> Blueprint:
     blueprint = Blueprint("api", __name__, url_prefix="/api")
     blueprint.add_url_rule("/orders", "orders", lambda: "", methods=["GET", "PUT"])
