@@ -173,11 +173,12 @@ class _Broadcaster:
 
     def state_anew(self) -> None:
         with self._changing:
-            for channel in self._members:
-                try:
+            try:
+                self._broker.introduce()
+                for channel in self._members:
                     self._join(channel)
-                except RedisUnavailable as error:
-                    logger.debug("presence waits for the next chance: %s", error)
+            except RedisUnavailable as error:
+                logger.debug("presence waits for the next chance: %s", error)
 
 
 class MemoryBroadcaster(_Broadcaster):

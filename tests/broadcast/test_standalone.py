@@ -182,6 +182,14 @@ def test_a_member_is_back_once_redis_is(own_redis: RedisProcess, make: Make) -> 
     wait_until(is_back, what="her return")
 
 
+def test_redis_knows_of_it_before_its_member_is_back(own_redis: RedisProcess, make: Make) -> None:
+    broadcaster = make(own_redis.url)
+    broadcaster.subscribe("presence-room", Heard(), user_id="ann")
+    own_redis.client.flushall()
+    broadcaster.state_anew()  # long before its next sign of life
+    assert own_redis.client.zcard("{shop:1:1}:presence:servers") == 1
+
+
 @pytest.mark.servers
 def test_it_talks_to_the_browsers_of_an_app(
     redis_server: RedisProcess, make: Make, tmp_path: Path
